@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Base, IStakeVault} from "../Base.sol";
+
+contract LeaveSeatsTest is Base {
+    function test_leave_closes_the_gap() external {
+        vm.expectEmit(true, true, true, true);
+        emit IStakeVault.SeatsChanged(2, 1, 0);
+        vm.prank(ownerOf(2));
+        vault.leaveSeats(2, 1);
+        eq("all", vault.seatCount(), 6);
+        (uint32 node,) = vault.seatAt(1);
+        eq("the last moved", node, 7);
+        vm.prank(ownerOf(7)); // and still knows its place
+        vault.leaveSeats(7, 1);
+        eq("all", vault.seatCount(), 5);
+        for (uint32 i = 0; i < 5; i++) {
+            (node,) = vault.seatAt(i);
+            require(node != 2 && node != 7);
+        }
+    }
+
+    function test_refusals() external {
+        fails(IStakeVault.NotOwner.selector, 1, num(address(this)));
+        vault.leaveSeats(1, 1);
+        vm.startPrank(ownerOf(1));
+        fails(IStakeVault.ZeroAmount.selector);
+        vault.leaveSeats(1, 0);
+        fails(IStakeVault.TooManySeats.selector, 2, 1);
+        vault.leaveSeats(1, 2);
+        vm.stopPrank();
+        uint64 until = uint64(block.number) + 9;
+        vm.prank(address(rounds));
+        vault.freezeSeats(until);
+        fails(IStakeVault.SeatsFrozen.selector, until);
+        vm.prank(ownerOf(1));
+        vault.leaveSeats(1, 1);
+    }
+
+    /// @notice Locked seats stay; free ones of the same node go, wherever they stand in its list.
+    function test_locked_seats_stay() external {
+        vm.prank(ownerOf(1));
+        vault.bond(1, 3 * SEAT);
+        uint40 until = uint40(block.timestamp) + 50;
+        vm.prank(address(rounds));
+        vault.drawSeats(bytes32("seed"), 7, until);
+        rig.takeSeats(1, 3);
+        vm.startPrank(ownerOf(1));
+        vault.leaveSeats(1, 3);
+        fails(IStakeVault.SeatLocked.selector, 1, until);
+        vault.leaveSeats(1, 1);
+        vm.warp(until);
+        vault.leaveSeats(1, 1);
+        eq("none", vault.nodeOf(1).seats, 0);
+    }
+}
