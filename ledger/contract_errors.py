@@ -1,0 +1,508 @@
+"""One class for every custom error that the contracts, or the OpenZeppelin code inside them, can raise.
+
+The message is one sentence with the values in it; `args_by_name` has them under the contract's own names.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ledger.errors import TransactionFailed
+from ledger.types import Phase, Role
+
+
+class ContractError(TransactionFailed):
+    """A contract refused. `.name` is the Solidity error, `.args_by_name` its decoded arguments."""
+
+    code = "contract"
+    says: ClassVar[str] = ""
+    fix: ClassVar[str] = ""
+
+    def __init__(self, name: str, args_by_name: dict[str, Any] | None = None, *, tx_hash: bytes | None = None) -> None:
+        self.name = name
+        self.args_by_name = dict(args_by_name or {})
+        shown = {key: _show(key, value) for key, value in self.args_by_name.items()}
+        message = self.says.format(**shown) if self.says else f"the contract refused with {name} {shown}"
+        super().__init__(f"{name}: {message}", hint=self.fix.format(**shown) or None, tx_hash=tx_hash)
+
+
+def _show(key: str, value: Any) -> str:
+    if isinstance(value, bytes):
+        text = value.rstrip(b"\0")
+        # A bytes32 name (the field of BadParams, the part of WrongLength) is readable ASCII, a digest is not.
+        if text and len(text) < 32 and all(32 < byte < 127 for byte in text):
+            return text.decode("ascii")
+        return "0x" + value.hex()
+    if key == "role":
+        return Role(value).name.lower()
+    return str(value)
+
+
+# --- StakeVault ---------------------------------------------------------------------------------------------
+class ZeroAddress(ContractError):
+    """An address that must not be zero is zero."""
+
+    code, says, fix = "zero-address", "an address is zero", "pass the address of an account"
+
+
+class ZeroAmount(ContractError):
+    """An amount that must be positive is zero."""
+
+    code, says, fix = "zero-amount", "the amount is zero", "pass a positive amount or count"
+
+
+class UnknownNode(ContractError):
+    """No node has this id."""
+
+    code, says, fix = "unknown-node", "node {node} is not registered", "register it first"
+
+
+class NotOwner(ContractError):
+    """The caller is not the node's owner."""
+
+    code, says = "not-owner", "{caller} is not the owner of node {node}"
+    fix = "send from the owner's (cold) key"
+
+
+class NotRounds(ContractError):
+    """Only the RoundBook may call this."""
+
+    code, says = "not-rounds", "{caller} is not the RoundBook"
+    fix = "call the RoundBook instead"
+
+
+class SignerTaken(ContractError):
+    """The hot key belongs to another node, for ever."""
+
+    code, says = "signer-taken", "{signer} already signs for node {node}"
+    fix = "use a fresh hot key"
+
+
+class BadPossession(ContractError):
+    """The proof that the hot key is the registrant's own does not verify."""
+
+    code, says = "bad-possession", "the possession proof is not by {signer}"
+    fix = "sign Possession(owner, signer) of this vault with the hot key"
+
+
+class StakeTooLow(ContractError):
+    """The bond does not cover what is asked."""
+
+    code, says, fix = "stake-too-low", "the stake is {got} wei, {needed} are needed", "bond more"
+
+
+class SeatsFrozen(ContractError):
+    """Seats do not change while a draw is pending."""
+
+    code, says = "seats-frozen", "seats are frozen up to block {untilBlock}"
+    fix = "try again after the draw"
+
+
+class SeatLocked(ContractError):
+    """A drawn seat stays until its window closes."""
+
+    code, says = "seat-locked", "the seat of node {node} is locked until {untilTime}"
+    fix = "try again after that time"
+
+
+class TooManySeats(ContractError):
+    """More seats than the node holds."""
+
+    code, says, fix = "too-many-seats", "{got} seats asked of {held}", "ask for at most {held}"
+
+
+class ExitTooEarly(ContractError):
+    """The unbonding delay has not passed."""
+
+    code, says, fix = "exit-too-early", "it is {nowTime}, exit opens at {exitAt}", "withdraw after {exitAt}"
+
+
+class NothingToWithdraw(ContractError):
+    """Nothing is exiting."""
+
+    code, says, fix = "nothing-to-withdraw", "node {node} has no exiting stake", "unbond first"
+
+
+class NotEnoughSeats(ContractError):
+    """Fewer unlocked seats than the draw needs."""
+
+    code, says = "not-enough-seats", "{wanted} seats wanted, {available} unlocked"
+    fix = "more verifiers must take seats, or wait for locks to end"
+
+
+# --- ReputationBook -----------------------------------------------------------------------------------------
+class SlotTaken(ContractError):
+    """The node has joined the task in this role already."""
+
+    code, says, fix = "slot-taken", "node {node} has joined task {task} as {role}", "nothing to do"
+
+
+class NoSlot(ContractError):
+    """The node has not joined the task in this role."""
+
+    code, says, fix = "no-slot", "node {node} has not joined task {task} as {role}", "join first"
+
+
+class StaleRound(ContractError):
+    """A word's round stamp never falls."""
+
+    code, says, fix = "stale-round", "round {got} is not after round {latest}", "settle a later round"
+
+
+# --- RoundBook ----------------------------------------------------------------------------------------------
+class UnknownTask(ContractError):
+    """No task has this id."""
+
+    code, says, fix = "unknown-task", "there is no task {task}", "check the id and the deployment"
+
+
+class BadParams(ContractError):
+    """A task parameter is out of range."""
+
+    code, says, fix = (
+        "bad-params",
+        "the task parameter {field} is out of range",
+        "see its bounds in IRoundBook",
+    )
+
+
+class NotTaskOwner(ContractError):
+    """Only the task's owner may do this."""
+
+    code, says, fix = "not-task-owner", "{caller} does not own task {task}", "send from the owner's key"
+
+
+class NotNode(ContractError):
+    """The caller is neither owner nor signer of the node."""
+
+    code, says = "not-node", "{caller} is neither owner nor signer of node {node}"
+    fix = "send from one of its two keys"
+
+
+class NotJoined(ContractError):
+    """The node has not joined the task in this role."""
+
+    code, says, fix = "not-joined", "node {node} has not joined task {task} as {role}", "join first"
+
+
+class EndpointTooLong(ContractError):
+    """The endpoint has more bytes than allowed."""
+
+    code, says, fix = "endpoint-too-long", "the endpoint has {got} bytes of {limit}", "use a shorter one"
+
+
+class WrongPhase(ContractError):
+    """The call belongs to another phase of the round."""
+
+    code, fix = "wrong-phase", "wait for the phase; the round is skipped when it has passed"
+
+    def __init__(self, name: str, args_by_name: dict[str, Any] | None = None, *, tx_hash: bytes | None = None) -> None:
+        super().__init__(name, args_by_name, tx_hash=tx_hash)
+        got, needed = self.args_by_name.get("got", 4), self.args_by_name.get("needed", 4)
+        phases = f"{Phase(got).name}, needed {Phase(needed).name}"
+        self.message = f"{name}: round {self.args_by_name.get('round')} is in {phases}"
+
+
+class WrongRound(ContractError):
+    """The call names another round than the current one."""
+
+    code, says, fix = "wrong-round", "round {got} is not the current round {current}", "use round {current}"
+
+
+class NotFinalised(ContractError):
+    """An earlier post has to be finalised first."""
+
+    code, says, fix = "not-finalised", "round {round} is posted and not final", "finalise it first"
+
+
+class AlreadyArmed(ContractError):
+    """The beacon's block is fixed already."""
+
+    code, says = "already-armed", "round {round} is armed for block {seedBlock}"
+    fix = "draw once that block exists"
+
+
+class NotArmed(ContractError):
+    """The beacon's block has not been fixed."""
+
+    code, says, fix = "not-armed", "round {round} has no seed block", "call arm_beacon first"
+
+
+class AlreadyDrawn(ContractError):
+    """The committee is drawn already."""
+
+    code, says, fix = "already-drawn", "the committee of round {round} is drawn", "read it with committee()"
+
+
+class SeedBlockPending(ContractError):
+    """The seed block does not exist yet."""
+
+    code, says, fix = "seed-block-pending", "block {seedBlock} is needed, {current} is current", "wait for it"
+
+
+class SeedExpired(ContractError):
+    """The seed block has left the 256-block horizon."""
+
+    code, says, fix = "seed-expired", "block {seedBlock} is too old at {current}", "arm the beacon again"
+
+
+class BadHeader(ContractError):
+    """The header does not hash to the seed block's hash."""
+
+    code, says, fix = (
+        "bad-header",
+        "the header hashes to {got}, not {expected}",
+        "pass the seed block's RLP header",
+    )
+
+
+class StaleReport(ContractError):
+    """A newer round is final or posted."""
+
+    code, says, fix = "stale-report", "round {round} is not after round {latest}", "drop the report"
+
+
+class WrongMode(ContractError):
+    """The report's mode is not one that the contract settles."""
+
+    code, says, fix = "wrong-mode", "mode {mode} is unknown", "use mode 0 (words)"
+
+
+class WrongSeed(ContractError):
+    """The report names another seed than the drawn one."""
+
+    code, says, fix = "wrong-seed", "the seed is {got}, drawn was {expected}", "use the drawn seed"
+
+
+class WrongParent(ContractError):
+    """The report builds on another model than the latest final one."""
+
+    code, says, fix = "wrong-parent", "the parent is {got}, the final model is {expected}", "rebuild on it"
+
+
+class WrongCommittee(ContractError):
+    """The committee is not the drawn one."""
+
+    code, says, fix = (
+        "wrong-committee",
+        "the committee hashes to {got}, drawn was {expected}",
+        "use committee()",
+    )
+
+
+class WrongLength(ContractError):
+    """A part of the call has the wrong length."""
+
+    code, says, fix = "wrong-length", "{what} has length {got}, expected {expected}", "rebuild the call"
+
+
+class WrongHash(ContractError):
+    """A part of the call does not hash to what the report says."""
+
+    code, says, fix = (
+        "wrong-hash",
+        "{what} hashes to {got}, the report says {expected}",
+        "pass what was signed",
+    )
+
+
+class AttemptTooEarly(ContractError):
+    """It is still an earlier proposer's turn."""
+
+    code, says, fix = "attempt-too-early", "attempt {attempt} opens at {opensAt}", "wait for the turn"
+
+
+class RewardTooHigh(ContractError):
+    """The report pays more than the round's pools."""
+
+    code, says, fix = "reward-too-high", "reward {got} wei is above {limit}", "lower the reward total"
+
+
+class NoQuorum(ContractError):
+    """Too few seats signed."""
+
+    code, says, fix = "no-quorum", "{got} seats signed, {needed} are needed", "collect more signatures"
+
+
+class BadSignature(ContractError):
+    """A signature does not verify."""
+
+    code, says, fix = "bad-signature", "the signature of seat {seat} does not verify", "collect it again"
+
+
+class NothingPosted(ContractError):
+    """The task has no pending post."""
+
+    code, says, fix = "nothing-posted", "task {task} has no pending post", "nothing to do"
+
+
+class WindowOpen(ContractError):
+    """The challenge window is still open."""
+
+    code, says, fix = "window-open", "the challenge window is open until {until}", "finalise after that"
+
+
+class WindowClosed(ContractError):
+    """The challenge window has closed."""
+
+    code, says, fix = "window-closed", "the challenge window closed at {since}", "challenge earlier"
+
+
+class NotAFault(ContractError):
+    """The proof shows no fault."""
+
+    code, says, fix = "not-a-fault", "the proof shows no fault", "check the objects before sending"
+
+
+class AlreadyPunished(ContractError):
+    """The node was slashed for this round already."""
+
+    code, says = "already-punished", "node {node} was punished for round {round}"
+    fix = "nothing to do"
+
+
+class NothingToClaim(ContractError):
+    """Nothing earned that is not paid."""
+
+    code, says, fix = "nothing-to-claim", "node {node} has nothing to claim", "wait for the next final round"
+
+
+class TaskRunning(ContractError):
+    """The task's last window is still open."""
+
+    code, says, fix = "task-running", "task {task} still runs", "close it after the last window"
+
+
+class TaskIsClosed(ContractError):
+    """The task is closed."""
+
+    code, says, fix = "task-is-closed", "task {task} is closed", "nothing to do"
+
+
+# --- libraries of ours --------------------------------------------------------------------------------------
+class MalformedHeader(ContractError):
+    """The block header is no canonical RLP list with a mixHash."""
+
+    code, says = "malformed-header", "the header is malformed at byte {offset}"
+    fix = "this chain's headers have another shape: use a chain with Ethereum headers"
+
+
+class BadProofLength(ContractError):
+    """A Merkle proof has the wrong depth."""
+
+    code, says, fix = (
+        "bad-proof-length",
+        "a proof has {got} levels, not {expected}",
+        "rebuild it with tree_proof",
+    )
+
+
+class BadIndex(ContractError):
+    """A Merkle proof is for an index outside the tree."""
+
+    code, says, fix = (
+        "bad-index",
+        "index {index} is outside a tree of {count} words",
+        "use an index below {count}",
+    )
+
+
+# --- OpenZeppelin code inside the contracts -----------------------------------------------------------------
+class ERC20InsufficientBalance(ContractError):
+    """The sender has too few tokens."""
+
+    code, says = "token-balance", "{sender} has {balance} wei of the token, {needed} are needed"
+    fix = "fund the account; on a local chain mint development tokens"
+
+
+class ERC20InsufficientAllowance(ContractError):
+    """The sender has not approved enough tokens."""
+
+    code, says = "token-allowance", "{spender} may take {allowance} wei, {needed} are needed"
+    fix = "approve the amount first"
+
+
+class ERC20InvalidSender(ContractError):
+    """Tokens sent from an address that cannot send."""
+
+    code, says, fix = "token-sender", "{sender} cannot send tokens", "use another account"
+
+
+class ERC20InvalidReceiver(ContractError):
+    """Tokens sent to an address that cannot receive."""
+
+    code, says, fix = "token-receiver", "{receiver} cannot receive tokens", "use another account"
+
+
+class ERC20InvalidApprover(ContractError):
+    """Approval by an address that cannot approve."""
+
+    code, says, fix = "token-approver", "{approver} cannot approve", "use another account"
+
+
+class ERC20InvalidSpender(ContractError):
+    """Approval of an address that cannot spend."""
+
+    code, says, fix = "token-spender", "{spender} cannot spend", "use another account"
+
+
+class SafeERC20FailedOperation(ContractError):
+    """The token refused a transfer without a reason."""
+
+    code, says, fix = "token-refused", "the token {token} refused the transfer", "check balance and approval"
+
+
+class ECDSAInvalidSignature(ContractError):
+    """A signature recovers to no address."""
+
+    code, says, fix = "ecdsa-invalid", "a signature recovers to no address", "sign again"
+
+
+class ECDSAInvalidSignatureLength(ContractError):
+    """A signature is not 65 bytes."""
+
+    code, says, fix = "ecdsa-length", "a signature has {length} bytes, not 65", "sign again"
+
+
+class ECDSAInvalidSignatureS(ContractError):
+    """A signature has a high s."""
+
+    code, says, fix = "ecdsa-high-s", "a signature has a high s {s}", "use the low-s form"
+
+
+class InvalidShortString(ContractError):
+    """An EIP-712 name does not decode."""
+
+    code, says, fix = "short-string", "a short string does not decode", "redeploy the contract"
+
+
+class StringTooLong(ContractError):
+    """An EIP-712 name is too long."""
+
+    code, says, fix = "string-too-long", "the string {str} is too long", "use a shorter one"
+
+
+class ReentrancyGuardReentrantCall(ContractError):
+    """A guarded function was entered twice."""
+
+    code, says, fix = "reentrant-call", "a guarded function was entered twice", "use a plain ERC-20 token"
+
+
+class CheckpointUnorderedInsertion(ContractError):
+    """A stake checkpoint is older than the latest one."""
+
+    code, says, fix = "checkpoint-order", "a stake checkpoint went back in time", "report this as a bug"
+
+
+class SafeCastOverflowedUintDowncast(ContractError):
+    """A value does not fit its narrower type."""
+
+    code, says, fix = "cast-overflow", "{value} does not fit {bits} bits", "use a smaller value"
+
+
+def class_of(name: str) -> type[ContractError]:
+    """The class of the Solidity error `name`; the root class where it is none of ours."""
+    found = globals().get(name)
+    if isinstance(found, type) and issubclass(found, ContractError):
+        return found
+    return ContractError

@@ -1,0 +1,218 @@
+"""Where the contracts are: deploying them, and a file that remembers it without ever pointing to a stale
+address.
+
+An entry is found by chain id and genesis hash, and believed only while the code at each address hashes to
+what was deployed; so a chain that was reset, a recompiled contract and a copied file all stop the start, with
+the fix.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rlp
+from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.crypto import keccak
+
+from ledger.abi import artefact, interface
+from ledger.accounts import Signer
+from ledger.chain import Chain
+from ledger.errors import BadArgument, LedgerError, NoCode, StaleDeployment
+from ledger.transmit import Transmitter
+
+VERSION = 1
+CORE = ("StakeVault", "ReputationBook", "RoundBook")
+TOKEN = "Token"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One set of contracts: addresses and code hashes by name (`StakeVault`, `ReputationBook`, `RoundBook`,
+    `Token`).
+
+    `block` is the number of the first block that has any of them: events begin there. `dev_token` says that
+    the token is the development token, which anyone can mint.
+    """
+
+    chain_id: int
+    genesis_hash: bytes
+    contracts: Mapping[str, str]
+    code_hashes: Mapping[str, bytes]
+    block: int
+    dev_token: bool = False
+
+    @property
+    def book(self) -> str:
+        """Address of the RoundBook, which reports and commitments are bound to."""
+        return self.contracts["RoundBook"]
+
+
+def predict_address(sender: str, nonce: int) -> str:
+    """The address of the contract that `sender` creates with `nonce`."""
+    encoded_nonce = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    return str(to_checksum_address(keccak(rlp.encode([to_canonical_address(sender), encoded_nonce]))[12:]))
+
+
+def deploy(
+    chain: Chain,
+    signer: Signer,
+    *,
+    seat_stake: int,
+    min_stake: int,
+    unbonding_s: int,
+    token: str | None = None,
+    timeout_s: float = 60.0,
+) -> Deployment:
+    """Deploy the contracts; stakes in wei of the token, `unbonding_s` in seconds (longer than a round and its
+    window).
+
+    `token` None deploys the mintable development token as well. Vault and ReputationBook name the RoundBook
+    before it exists, by its predicted address; no other transaction of `signer` may come between. Raises what
+    `Transmitter` raises, `NoCode` where `token` is no contract, `StaleDeployment` where the prediction
+    failed.
+    """
+    transmitter = Transmitter(chain, signer)
+    contracts: dict[str, str] = {}
+    blocks: list[int] = []
+
+    def create(name: str, **values: Any) -> str:
+        known = {key.lower(): value for key, value in values.items()}
+        coder = interface(name).constructor
+        arguments = [known[parameter.replace("_", "").lower()] for parameter in coder.names]
+        init_code = bytes.fromhex(artefact(name)["bytecode"].removeprefix("0x")) + coder.encode(arguments)
+        receipt = transmitter.create(name, init_code, timeout_s=timeout_s)
+        if receipt.contract_address is None:
+            raise NoCode(f"the creation of {name} gave no address")
+        blocks.append(receipt.block_number)
+        return receipt.contract_address
+
+    if token is None:
+        contracts[TOKEN] = create("DevToken")
+    else:
+        contracts[TOKEN] = str(to_checksum_address(token))
+        if not chain.code(contracts[TOKEN]):
+            raise NoCode(f"the token {token} has no code", hint="pass the address of an ERC-20 on this chain")
+    rounds = predict_address(signer.address, transmitter.next_nonce() + 2)
+    stakes = {"seatStake": seat_stake, "minStake": min_stake, "unbondingS": unbonding_s}
+    contracts["StakeVault"] = create("StakeVault", token=contracts[TOKEN], rounds=rounds, **stakes)
+    contracts["ReputationBook"] = create("ReputationBook", rounds=rounds)
+    contracts["RoundBook"] = create("RoundBook", vault=contracts["StakeVault"], reputation=contracts["ReputationBook"])
+    if contracts["RoundBook"] != rounds:
+        raise StaleDeployment(f"the RoundBook is at {contracts['RoundBook']}, predicted was {rounds}")
+    return Deployment(
+        chain_id=chain.chain_id,
+        genesis_hash=chain.genesis_hash,
+        contracts=contracts,
+        code_hashes={name: bytes(keccak(chain.code(address))) for name, address in contracts.items()},
+        block=min(blocks),
+        dev_token=token is None,
+    )
+
+
+def check(chain: Chain, deployment: Deployment) -> None:
+    """Raise unless every contract of the deployment is on this chain with the code it was deployed with."""
+    if (chain.chain_id, chain.genesis_hash) != (deployment.chain_id, deployment.genesis_hash):
+        raise StaleDeployment(
+            f"the deployment is of chain {deployment.chain_id} "
+            f"with genesis 0x{deployment.genesis_hash.hex()[:16]}…, "
+            f"this is chain {chain.chain_id} with genesis 0x{chain.genesis_hash.hex()[:16]}…"
+        )
+    for name, address in deployment.contracts.items():
+        code = chain.code(address)
+        if not code:
+            raise NoCode(f"{name} has no code at {address}")
+        if bytes(keccak(code)) != deployment.code_hashes[name]:
+            raise StaleDeployment(f"the code of {name} at {address} is not what was deployed")
+
+
+def save(path: Path | str, deployment: Deployment) -> None:
+    """Add the deployment to the file, in place of the entry of the same chain; atomic."""
+    target = Path(path)
+    entries = [entry for entry in _read(target) if _key(entry) != _key(_to_json(deployment))]
+    entries.append(_to_json(deployment))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"version": VERSION, "deployments": entries}, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # addresses are public; mkstemp makes files private
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(path: Path | str, chain: Chain) -> Deployment:
+    """The deployment on this chain, checked. Raises `StaleDeployment` where the file has none, or other code
+    is there; `NoCode` where an address is empty."""
+    target = Path(path)
+    if not target.exists():
+        raise StaleDeployment(f"there is no deployments file {target}", hint="run `credence deploy`")
+    entries = _read(target)
+    for entry in entries:
+        if _key(entry) == (chain.chain_id, "0x" + chain.genesis_hash.hex()):
+            deployment = _from_json(entry, target)
+            check(chain, deployment)
+            return deployment
+    same_id = sum(entry.get("chainId") == chain.chain_id for entry in entries)
+    why = "the chain was reset since" if same_id else f"it has chains {sorted({_key(e)[0] for e in entries})}"
+    raise StaleDeployment(f"{target} has no contracts for this chain {chain.chain_id}: {why}")
+
+
+def _key(entry: Mapping[str, Any]) -> tuple[int, str]:
+    return int(entry.get("chainId", 0)), str(entry.get("genesisHash", ""))
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != VERSION:
+            raise ValueError(f"version {content['version']}")
+        entries: list[dict[str, Any]] = [dict(entry) for entry in content["deployments"]]
+    except (ValueError, KeyError, TypeError) as failure:
+        raise BadArgument(
+            f"{path} is no deployments file: {failure}", hint="move it away and deploy again"
+        ) from failure
+    return entries
+
+
+def _to_json(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "chainId": deployment.chain_id,
+        "genesisHash": "0x" + deployment.genesis_hash.hex(),
+        "block": deployment.block,
+        "devToken": deployment.dev_token,
+        "contracts": {
+            name: {"address": address, "codeHash": "0x" + deployment.code_hashes[name].hex()}
+            for name, address in deployment.contracts.items()
+        },
+    }
+
+
+def _from_json(entry: Mapping[str, Any], path: Path) -> Deployment:
+    try:
+        contracts = entry["contracts"]
+        missing = {*CORE, TOKEN} - set(contracts)
+        if missing:
+            raise KeyError(f"contracts {sorted(missing)}")
+        return Deployment(
+            chain_id=int(entry["chainId"]),
+            genesis_hash=bytes.fromhex(entry["genesisHash"][2:]),
+            contracts={name: str(to_checksum_address(item["address"])) for name, item in contracts.items()},
+            code_hashes={name: bytes.fromhex(item["codeHash"][2:]) for name, item in contracts.items()},
+            block=int(entry["block"]),
+            dev_token=bool(entry["devToken"]),
+        )
+    except (KeyError, TypeError, ValueError, LedgerError) as failure:
+        raise StaleDeployment(f"an entry of {path} is incomplete: {failure}") from failure

@@ -1,0 +1,148 @@
+"""Attacks as product features: the same code serves tests, benchmarks and `simulate --attack`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from node.data import FloatArray
+from node.errors import ConfigError
+from node.registry import Registry
+from node.seeds import derive_seed
+
+SYNTAX = "NAME[=STRENGTH]:COUNT, for example sign_flip:2, sign_flip=2.5:2 or free_rider=noise:1"
+
+TINY = 1e-6
+"""Deviation of the noise that hides an update with nothing in it."""
+
+
+@dataclass(frozen=True)
+class AttackSpec:
+    """One attack and the number of nodes that carry it out."""
+
+    name: str
+    count: int
+    strength: str | None
+
+
+@dataclass(frozen=True)
+class ForgeContext:
+    """What an attacking trainer knows: seeds, the last accepted global step (d,) and its own last update."""
+
+    seed: int
+    round: int
+    previous_global: FloatArray | None = None
+    own_previous: FloatArray | None = None
+    strength: str | None = None
+
+
+Forge = Callable[[FloatArray, ForgeContext], FloatArray]
+
+
+def _honest(update: FloatArray, context: ForgeContext) -> FloatArray:
+    return update
+
+
+def _no_strength(strength: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class AttackKind:
+    """How one attack behaves.
+
+    An attack on the update itself forges it; one on the protocol leaves it and is carried out by the round's
+    machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes) and
+    `skips_work` (a verifier that guesses instead of evaluating).
+    """
+
+    name: str
+    role: Literal["trainer", "verifier"]
+    summary: str
+    forger: Forge = _honest
+    strengths: str = ""
+    accepts: Callable[[str], bool] = _no_strength
+    copies_commitment: bool = False
+    skips_work: bool = False
+
+    def forge(self, update: FloatArray, *, context: ForgeContext) -> FloatArray:
+        """(d,) float32: what is sent in place of the honest `update` (d,) float32. Raises as `check`."""
+        self.check(context.strength)
+        return np.asarray(self.forger(update, context), dtype=np.float32)
+
+    def check(self, strength: str | None) -> None:
+        """Raise ConfigError unless the attack has this strength; None is the default one."""
+        if strength is not None and not self.accepts(strength):
+            allowed = f"strength: {self.strengths}" if self.strengths else "it takes no strength"
+            raise ConfigError(f"attack {self.name!r} has no strength {strength!r}", hint=allowed)
+
+
+ATTACKS: Registry[AttackKind] = Registry("attack")
+
+
+def parse_attack(text: str) -> AttackSpec:
+    """NAME[=STRENGTH]:COUNT as an AttackSpec. Raises ConfigError with the syntax, or UnknownName."""
+    head, colon, count = text.strip().rpartition(":")
+    if not colon or not (count.isascii() and count.isdecimal()) or int(count) < 1:
+        raise ConfigError(f"attack {text!r} does not say how many nodes attack", hint=f"syntax: {SYNTAX}")
+    name, equals, strength = head.partition("=")
+    if not name or (equals and not strength):
+        raise ConfigError(f"attack {text!r} is incomplete", hint=f"syntax: {SYNTAX}")
+    spec = AttackSpec(name, int(count), strength if equals else None)
+    ATTACKS.get(name).check(spec.strength)
+    return spec
+
+
+def _positive(text: str) -> bool:
+    try:
+        return math.isfinite(float(text)) and float(text) > 0
+    except ValueError:
+        return False
+
+
+def _generator(context: ForgeContext, name: str) -> np.random.Generator:
+    return np.random.default_rng(derive_seed(context.seed, "attack", name, context.round))
+
+
+def _sign_flip(update: FloatArray, context: ForgeContext) -> FloatArray:
+    """-strength x update, 4 by default: two in eight then outweigh the other six in a plain mean."""
+    return np.float32(-float(context.strength or 4)) * update
+
+
+def _gaussian(update: FloatArray, context: ForgeContext) -> FloatArray:
+    """Isotropic noise whose norm is strength (1 by default) times that of the update."""
+    noise = _generator(context, "gaussian").standard_normal(update.shape)
+    length = float(np.linalg.norm(update.astype(np.float64))) * float(context.strength or 1)
+    return np.asarray(noise * (length / max(float(np.linalg.norm(noise)), 1e-300)), dtype=np.float32)
+
+
+def _free_rider(update: FloatArray, context: ForgeContext) -> FloatArray:
+    """`stale` (default) re-sends the last global step; `noise`, or stale with none yet, next to nothing."""
+    if context.strength != "noise" and context.previous_global is not None:
+        return context.previous_global.copy()
+    noise = _generator(context, "free_rider").standard_normal(update.shape)
+    return np.asarray(TINY * noise, dtype=np.float32)
+
+
+def _add(kind: AttackKind) -> None:
+    ATTACKS.register(kind.name)(kind)
+
+
+_add(AttackKind("sign_flip", "trainer", "sends -4 x its update", _sign_flip, "a factor > 0", _positive))
+_add(AttackKind("gaussian", "trainer", "sends noise of its update's norm", _gaussian, "a factor > 0", _positive))
+_add(
+    AttackKind(
+        "free_rider",
+        "trainer",
+        "does not train: re-sends the last global step, or tiny noise",
+        _free_rider,
+        "stale or noise",
+        lambda text: text in ("stale", "noise"),
+    )
+)
+_add(AttackKind("copycat", "trainer", "republishes another trainer's commitment and bytes", copies_commitment=True))
+_add(AttackKind("lazy_verifier", "verifier", "guesses instead of evaluating", skips_work=True))

@@ -1,0 +1,164 @@
+"""Agreement of a committee: signed observations in, one outcome out. Pure integers: same bytes on every machine.
+
+Every rule here is re-run by each member before it signs and by `credence audit` years later (DESIGN §3.6, §3.7, §4).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ledger import lower_median as lower_median_vote
+from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
+from node.sketch import agrees, lower_median
+from node.verify import Observation, Reason
+
+AGREEMENT_RANGE = 8_192  # lanes; a vote this far from the committee's score counts as fully wrong
+MAX_PART = 32_767
+
+Sketch = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a round's outcome follows from. Nodes are ids; every item is bound by a signature."""
+
+    slots: Mapping[int, int]  # trainer node → slot; every trainer that joined before the round's reveal ended
+    verifier_slots: Mapping[int, int]  # verifier node → slot
+    seats: Mapping[int, int]  # drawn node → seats it holds in this committee
+    observations: Mapping[int, Observation]  # by member, revealed against the signed roster
+    claims: Mapping[int, Sketch]  # by trainer: sketches that open the claimed digests
+    checks: Mapping[int, frozenset[int]]  # by member: peers whose address-bound sketches it found wrong
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the committee agreed on. Scores are lanes by slot (codes in node.score)."""
+
+    trainer_scores: tuple[int, ...]
+    verifier_scores: tuple[int, ...]
+    reasons: Mapping[int, Reason]  # by trainer node
+    member_reasons: Mapping[int, Reason]  # by drawn node
+    sketches: Mapping[int, Sketch]  # agreed, by accepted or sketch-rejected trainer node
+    accepted: tuple[int, ...]  # trainer nodes, ascending
+
+
+def agree(evidence: Evidence, *, tau: float, trainer_lanes: int, verifier_lanes: int) -> Outcome:
+    """Lower median of votes over seats, then the sketch rule; members are scored by their distance to the result.
+
+    A trainer's lane is the lower median of its non-zero votes, one per seat (0 where nobody voted). An accepted lane
+    falls to 1 when the trainer claimed no sketch or its claim differs from the coordinate-wise lower median of the
+    members' sketches by more than `tau` (relative L2, plus √k grid steps for rounding).
+    """
+    medians = [_median_lane(evidence, slot) for slot in range(trainer_lanes)]
+    scores = list(medians)
+    reasons: dict[int, Reason] = {}
+    sketches: dict[int, Sketch] = {}
+    for node, slot in sorted(evidence.slots.items()):
+        if medians[slot] <= REJECTED:
+            reasons[node] = _rejection(evidence, node, medians[slot])
+            continue
+        rows = _seat_sketches(evidence, node)
+        claim = evidence.claims.get(node)
+        if not rows:  # votes without a single sketch behind them prove nothing
+            reasons[node], scores[slot] = Reason.SKETCH_MISMATCH, REJECTED
+            continue
+        sketches[node] = lower_median(np.stack(rows))
+        if claim is None:
+            reasons[node] = Reason.NO_CLAIM
+        elif not agrees(claim, sketches[node], tau=tau):
+            reasons[node] = Reason.SKETCH_MISMATCH
+        else:
+            reasons[node] = Reason.ACCEPTED
+        if reasons[node] is not Reason.ACCEPTED:
+            scores[slot] = REJECTED
+    member_scores, member_reasons = _score_members(evidence, medians, verifier_lanes)
+    return Outcome(
+        trainer_scores=tuple(scores),
+        verifier_scores=member_scores,
+        reasons=reasons,
+        member_reasons=member_reasons,
+        sketches=sketches,
+        accepted=tuple(sorted(node for node, reason in reasons.items() if reason is Reason.ACCEPTED)),
+    )
+
+
+def _seat_votes(evidence: Evidence, slot: int) -> list[int]:
+    return [
+        observation.votes[slot]
+        for node, observation in sorted(evidence.observations.items())
+        for _ in range(evidence.seats[node])
+        if slot < len(observation.votes) and observation.votes[slot] != NOT_DUE
+    ]
+
+
+def _median_lane(evidence: Evidence, slot: int) -> int:
+    votes = _seat_votes(evidence, slot)
+    return lower_median_vote(votes) if votes else NOT_DUE
+
+
+def _rejection(evidence: Evidence, node: int, median: int) -> Reason:
+    """The reason that the most seats gave; ties by name, so that every machine says the same."""
+    if median == NOT_DUE:
+        return Reason.NOT_DUE
+    counts: Counter[Reason] = Counter()
+    for member, observation in evidence.observations.items():
+        reason = observation.reasons.get(node)
+        if reason is not None and reason is not Reason.ACCEPTED:
+            counts[reason] += evidence.seats[member]
+    return min(counts, key=lambda reason: (-counts[reason], reason.value)) if counts else Reason.UNREVEALED
+
+
+def _seat_sketches(evidence: Evidence, node: int) -> list[Sketch]:
+    return [
+        observation.sketches[node]
+        for member, observation in sorted(evidence.observations.items())
+        for _ in range(evidence.seats[member])
+        if node in observation.sketches
+    ]
+
+
+def false_members(seats: Mapping[int, int], checks: Mapping[int, frozenset[int]]) -> frozenset[int]:
+    """Members whose address-bound sketches more than half of the other checking seats found wrong."""
+    found = set()
+    for member in seats:
+        others = {checker: seats[checker] for checker in checks if checker != member and checker in seats}
+        against = sum(count for checker, count in others.items() if member in checks[checker])
+        if 2 * against > sum(others.values()):
+            found.add(member)
+    return frozenset(found)
+
+
+def _score_members(evidence: Evidence, medians: Sequence[int], lanes: int) -> tuple[tuple[int, ...], dict[int, Reason]]:
+    false = false_members(evidence.seats, evidence.checks)
+    scores = [NOT_DUE] * lanes
+    reasons: dict[int, Reason] = {}
+    for member in sorted(evidence.seats):
+        slot = evidence.verifier_slots.get(member)
+        observation = evidence.observations.get(member)
+        if observation is None:
+            reasons[member], score = Reason.SILENT, REJECTED
+        elif member in false:
+            reasons[member], score = Reason.FALSE_OBSERVATION, REJECTED
+        else:
+            reasons[member] = Reason.ACCEPTED
+            score = ACCEPTED_BASE + _agreement(observation.votes, medians)
+        if slot is not None:
+            scores[slot] = score
+    return tuple(scores), reasons
+
+
+def _agreement(votes: Sequence[int], medians: Sequence[int]) -> int:
+    """0..32767: how near a member's votes are to the medians, over the lanes on which it voted."""
+    near = total = 0
+    for vote, median in zip(votes, medians, strict=False):
+        if NOT_DUE in (vote, median):
+            continue
+        same_verdict = (vote == REJECTED) == (median == REJECTED)
+        near += AGREEMENT_RANGE - min(AGREEMENT_RANGE, abs(vote - median)) if same_verdict else 0
+        total += AGREEMENT_RANGE
+    return MAX_PART * near // total if total else 0

@@ -1,0 +1,127 @@
+"""The owner's side of a new task: genesis model, sealed probe shards, the spec, the parameters that go on chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ledger import TaskParams
+from node.data import Dataset, split
+from node.errors import ConfigError
+from node.model import initial_parameters, layout_of
+from node.probe import key_hash, seal, shard_key
+from node.seeds import derive_seed
+from node.spec import Artefact, ProbeShard, TaskSpec
+from node.task import TASKS
+from storage import Store, encode
+
+TOKEN = 10**18  # wei in one token
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Lengths of a round's phases, seconds of chain time."""
+
+    commit_s: int
+    reveal_s: int
+    post_s: int
+    window_s: int
+    attempt_s: int
+
+    @property
+    def period_s(self) -> int:
+        """One whole round."""
+        return self.commit_s + self.reveal_s + self.post_s + self.window_s
+
+
+@dataclass(frozen=True)
+class PublishedTask:
+    """A spec with its artefacts in the store, and the owner's part of the data."""
+
+    spec: TaskSpec
+    artefact: Artefact
+    train: Dataset
+    test: Dataset
+
+
+def publish_task(
+    store: Store,
+    *,
+    name: str,
+    options: Mapping[str, str],
+    rounds: int,
+    seed: int,
+    secret: bytes,
+    overrides: Mapping[str, str] | None = None,
+) -> PublishedTask:
+    """Split the data into train, one-time probe shards and test; seal the shards; store genesis, shards and spec.
+
+    Raises ConfigError when the data cannot give every round its own shard.
+    """
+    kind = TASKS.get(name)
+    dataset = kind.load(options)
+    parts = split(dataset, seed=derive_seed(seed, "split"), probe_fraction=0.2, test_fraction=0.2)
+    shard_rows = min(48, len(parts.probe) // rounds)
+    if shard_rows < 8:
+        raise ConfigError(
+            f"task {name!r} has {len(parts.probe)} probe samples, too few for {rounds} one-time shards of at least 8",
+            hint=f"ask for at most {len(parts.probe) // 8} rounds, or bring more data",
+        )
+    genesis = initial_parameters(lambda: kind.module(dataset.shape, dataset.classes), derive_seed(seed, "genesis"))
+    genesis_bytes = encode(genesis)
+    store.pin(store.put(genesis_bytes))
+    shards = []
+    for round_ in range(1, rounds + 1):
+        rows = np.arange((round_ - 1) * shard_rows, round_ * shard_rows)
+        shard = parts.probe.subset(rows)
+        key = shard_key(secret, round_)
+        sealed = seal(encode({"x": shard.x, "y": shard.y}), key)
+        store.pin(store.put(sealed))
+        shards.append(ProbeShard(Artefact.of(sealed), key_hash(key)))
+    spec = TaskSpec(
+        name=name,
+        shape=dataset.shape,
+        classes=dataset.classes,
+        layout=layout_of(genesis),
+        genesis=Artefact.of(genesis_bytes),
+        recipe=kind.recipe,
+        probe=tuple(shards),
+        probe_shard=shard_rows,
+        probe_batch=max(8, shard_rows * 2 // 3),
+        **dict(overrides or {}),  # type: ignore[arg-type]
+    )
+    store.pin(store.put(spec.to_bytes()))
+    return PublishedTask(spec, Artefact.of(spec.to_bytes()), parts.train, parts.test)
+
+
+def task_params(
+    published: PublishedTask,
+    *,
+    rounds: int,
+    seats: int,
+    timing: Timing,
+    starts_at: int,
+    pool: int = 100 * TOKEN,
+) -> TaskParams:
+    """On-chain parameters: q = ⌊2k/3⌋ + 1 and a slash that makes q·slash ≥ 2·pool, rounded up."""
+    quorum = 2 * seats // 3 + 1
+    verifier_pool = pool // 5
+    return TaskParams(
+        spec_digest=published.artefact.digest,
+        genesis_model=published.spec.genesis.digest,
+        probe_root=published.spec.probe_root,
+        starts_at=starts_at,
+        commit_s=timing.commit_s,
+        reveal_s=timing.reveal_s,
+        post_s=timing.post_s,
+        window_s=timing.window_s,
+        attempt_s=timing.attempt_s,
+        rounds=rounds,
+        seats=seats,
+        quorum=quorum,
+        trainer_pool=pool,
+        verifier_pool=verifier_pool,
+        slash=-(-2 * (pool + verifier_pool) // quorum),
+    )

@@ -1,0 +1,109 @@
+"""Byzantine roles: each subclass holds only its difference from the honest one (DESIGN §13, attacks)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.attacks import ATTACKS, ForgeContext
+from node.data import Dataset
+from node.message import Message
+from node.model import flatten
+from node.round.actor import Context
+from node.round.settle import RoundFacts
+from node.round.trainer import Trainer
+from node.round.verifier import Verifier
+from node.score import ACCEPTED_BASE
+from node.seeds import derive_seed
+from node.verify import Observation, Reason
+
+
+class ForgingTrainer(Trainer):
+    """Runs the whole protocol honestly on an update that an attack has replaced."""
+
+    def __init__(
+        self, context: Context, data: Dataset, *, run_seed: int, attack: str, strength: str | None = None
+    ) -> None:
+        super().__init__(context, data, run_seed=run_seed)
+        self._attack = ATTACKS.get(attack)
+        self._strength = strength
+        self._previous: NDArray[np.float32] | None = None
+
+    def forge(self, round_: int, update: NDArray[np.float32]) -> NDArray[np.float32]:
+        context = ForgeContext(
+            seed=derive_seed(self.run_seed, "forge", round_, self.context.node),
+            round=round_,
+            previous_global=self._previous_step(round_),
+            own_previous=self._previous,
+            strength=self._strength,
+        )
+        forged = self._attack.forge(update, context=context)
+        self._previous = update
+        return forged
+
+    def _previous_step(self, round_: int) -> NDArray[np.float32] | None:
+        """The last step of the global model, as anyone can read it from chain and store."""
+        finals = [e for r in range(1, round_) for e in self.view.events("Finalised", r)]
+        if not finals:
+            return None
+        before, after = (self.context.model(bytes(finals[-1].args[name])) for name in ("modelBefore", "model"))
+        return flatten(after) - flatten(before)
+
+
+class CopycatTrainer(Trainer):
+    """Does no work: repeats another trainer's commitment and, when that one reveals, its manifest and salt."""
+
+    def _train(self, round_: int) -> bool:
+        return False
+
+    def _commit(self, round_: int) -> bool:
+        victims = [e for e in self.view.events("Committed", round_) if int(e.args["node"]) != self.context.node]
+        if self._mine("Committed", round_) or not victims:
+            return False
+        with self.context.metrics.phase("chain"):
+            copied = bytes(victims[0].args["commitment"])
+            self.view.ledger.commit(self.context.signer, self.context.task, round_, self.context.node, copied)
+        self.record(round_, "committed", victim=int(victims[0].args["node"]))
+        return True
+
+    def _reveal(self, round_: int) -> bool:
+        if not self.done(round_, "committed") or self._mine("Revealed", round_):
+            return False
+        victim = int(self.recall(round_, "committed")["victim"])
+        opened = [e for e in self.view.events("Revealed", round_) if int(e.args["node"]) == victim]
+        if not opened:
+            return False
+        with self.context.metrics.phase("chain"):
+            self.view.ledger.reveal(
+                self.context.signer,
+                self.context.task,
+                round_,
+                self.context.node,
+                manifest=bytes(opened[0].args["manifest"]),
+                length=int(opened[0].args["length"]),
+                salt=bytes(opened[0].args["salt"]),
+            )
+        return True
+
+    def _claim(self, round_: int) -> bool:
+        return False
+
+
+class LazyVerifier(Verifier):
+    """Evaluates nothing: accepts every reveal with one score, guesses sketches, finds no fault in anyone."""
+
+    def make_observation(self, facts: RoundFacts, key: bytes) -> Observation:
+        votes = [0] * len(facts.trainer_slots)
+        revealed = [entry for entry in facts.commitments if entry.manifest is not None]
+        for entry in revealed:
+            votes[entry.slot] = ACCEPTED_BASE + 1_024
+        guess = np.zeros(self.context.spec.sketch_rows, dtype=np.int32)
+        guesses = {entry.node: guess for entry in revealed}
+        reasons = {entry.node: Reason.ACCEPTED for entry in revealed}
+        return Observation(votes=tuple(votes), reasons=reasons, sketches=guesses, member_sketches=guesses)
+
+    def false_peers(self, facts: RoundFacts, key: bytes) -> list[int]:
+        return []
+
+    def _refuse_omissions(self, facts: RoundFacts, roster: Message) -> None:
+        """It checks nothing."""

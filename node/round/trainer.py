@@ -1,0 +1,162 @@
+"""A trainer's round: train → encode → commit → store and reveal → claim its output sketch → open the claim."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ledger import Clock, Phase, Role, update_commitment
+from node.codec import CODECS
+from node.data import Dataset
+from node.message import Kind
+from node.model import flatten
+from node.record import Manifest
+from node.round.actor import Actor, Context
+from node.round.gather import open_shard
+from node.round.settle import agreed_roster, claim_digest
+from node.seeds import derive_bytes, derive_seed
+from node.sketch import decode_sketch, encode_sketch
+from node.spec import Artefact
+from node.task import TASKS
+from node.train import train
+from node.verify import RoundInputs, decode_update, output_sketch, outputs_of, probe_batch
+from storage import encode
+
+
+class Trainer(Actor):
+    """Trains on its own data, which never leaves it. `run_seed` makes its batch order and salts reproducible."""
+
+    def __init__(self, context: Context, data: Dataset, *, run_seed: int, patience_s: int = 0) -> None:
+        super().__init__(context, patience_s=patience_s)
+        self.data = data
+        self.run_seed = run_seed
+
+    def _advance_round(self, clock: Clock) -> bool:
+        round_ = clock.round
+        if clock.phase is Phase.COMMIT:
+            return self._train(round_) or self._commit(round_)
+        if clock.phase is Phase.REVEAL:
+            return self._reveal(round_)
+        if clock.phase is Phase.POST:
+            return self._claim(round_) or self._open_claim(round_)
+        return False
+
+    # -- COMMIT --------------------------------------------------------------------------------------------------
+
+    def _train(self, round_: int) -> bool:
+        if self.done(round_, "trained"):
+            return False
+        context = self.context
+        parent_digest = self.view.parent(round_)
+        parent = context.model(parent_digest)
+        with context.metrics.phase("train"):
+            module = TASKS.get(context.spec.name).module(context.spec.shape, context.spec.classes)
+            seed = derive_seed(self.run_seed, "train", round_, context.node)
+            trained = train(module, parent, self.data, context.spec.recipe, seed=seed)
+            update = self.forge(round_, flatten(trained) - flatten(parent))
+        with context.metrics.phase("encode"):
+            layout = context.spec.layout
+            payload = encode(CODECS.get(context.spec.codec).encode(update, layout))
+            manifest = Manifest(
+                context.task, round_, context.node, parent_digest, Artefact.of(payload), context.spec.codec
+            ).to_bytes()
+        # Bytes stay private until the reveal: a commitment that others could copy early protects nobody.
+        context.journal.write_blob(f"update-{round_}", payload)
+        context.journal.write_blob(f"manifest-{round_}", manifest)
+        self.record(round_, "trained", manifest=Artefact.of(manifest).to_json())
+        return True
+
+    def forge(self, round_: int, update: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is sent in the place of the honest update. Honest trainers send it unchanged."""
+        return update
+
+    def _salt(self, round_: int) -> bytes:
+        return derive_bytes(self.run_seed, "salt", round_, self.context.node)
+
+    def _commit(self, round_: int) -> bool:
+        if self._mine("Committed", round_):
+            return False
+        context = self.context
+        commitment = update_commitment(
+            chain_id=context.scope.chain_id,
+            book=context.scope.book,
+            task=context.task,
+            round=round_,
+            node=context.node,
+            manifest=Artefact.from_json(self.recall(round_, "trained")["manifest"]).digest,
+            salt=self._salt(round_),
+        )
+        with context.metrics.phase("chain"):
+            self.view.ledger.commit(context.signer, context.task, round_, context.node, commitment)
+        self.record(round_, "committed")
+        return True
+
+    def _mine(self, name: str, round_: int) -> bool:
+        return any(int(event.args["node"]) == self.context.node for event in self.view.events(name, round_))
+
+    # -- REVEAL --------------------------------------------------------------------------------------------------
+
+    def _reveal(self, round_: int) -> bool:
+        if not self._mine("Committed", round_) or self._mine("Revealed", round_) or not self.done(round_, "trained"):
+            return False
+        context = self.context
+        with context.metrics.phase("store"):
+            for name in (f"update-{round_}", f"manifest-{round_}"):
+                context.store.pin(context.store.put(context.journal.read_blob(name)))
+        manifest = Artefact.from_json(self.recall(round_, "trained")["manifest"])
+        with context.metrics.phase("chain"):
+            self.view.ledger.reveal(
+                context.signer,
+                context.task,
+                round_,
+                context.node,
+                manifest=manifest.digest,
+                length=manifest.length,
+                salt=self._salt(round_),
+            )
+        self.record(round_, "revealed")
+        return True
+
+    # -- POST ----------------------------------------------------------------------------------------------------
+
+    def _claim(self, round_: int) -> bool:
+        """Once the beacon has drawn probe batch and rows: state the digest of the own output sketch."""
+        seed, key = self.view.seed(round_), self.view.probe_key(round_)
+        if seed is None or key is None or not self._mine("Revealed", round_) or not self.done(round_, "trained"):
+            return False
+        if not self.done(round_, "claimed"):
+            self.record(round_, "claimed", sketch=encode_sketch(self._own_sketch(round_, seed, key)))
+        sketch = decode_sketch(self.recall(round_, "claimed")["sketch"])
+        return self.say(round_, Kind.CLAIM, {"digest": claim_digest(self.context.node, sketch).hex()})
+
+    def _own_sketch(self, round_: int, seed: bytes, key: bytes) -> NDArray[np.int32]:
+        context = self.context
+        with context.metrics.phase("verify"):
+            shard = open_shard(context.store, context.spec, round_, key)
+            inputs = RoundInputs(
+                task=context.task,
+                round=round_,
+                beacon=seed,
+                parent=context.model(self.view.parent(round_)),
+                probe=probe_batch(shard, beacon=seed, size=context.spec.probe_batch),
+                stakes={},
+                reputations={},
+            )
+            # From the bytes that were sent, not from memory: a lossy codec must not make an honest claim wrong.
+            update = decode_update(context.journal.read_blob(f"update-{round_}"), context.spec)
+            outputs = outputs_of(context.evaluator, context.spec, inputs, update)
+            return output_sketch(outputs, context.spec, inputs, node=context.node)
+
+    def _open_claim(self, round_: int) -> bool:
+        """Once members of weight q are bound to their observations: open the claim."""
+        facts = self.facts(round_)
+        if facts is None or not self.done(round_, "claimed"):
+            return False
+        if agreed_roster(facts, self.heard(round_, Kind.ROSTER), self.heard(round_, Kind.ROSTER_ACK)) is None:
+            return False
+        return self.say(round_, Kind.CLAIM_OPENED, {"sketch": self.recall(round_, "claimed")["sketch"]})
+
+    @property
+    def role(self) -> Role:
+        """Trainer."""
+        return Role.TRAINER

@@ -1,0 +1,442 @@
+"""A committee member's round: observe → commit → roster → reveal → check peers → propose or sign → post.
+
+Members bind themselves to their observations before any is shown (DESIGN §3.5): a proposer lists the claims and
+commitments in time (the roster), members of weight q acknowledge one roster, and only then are observations revealed
+and claims opened. The proposer of an attempt compiles the round record; every member derives it again from the same
+evidence before it signs. A proposer that stalls loses its turn after `attemptS`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ledger import (
+    Clock,
+    Phase,
+    Report,
+    Role,
+    observation_commitment,
+    pack_scores,
+    report_digest,
+    staged_order,
+    tree_root,
+)
+from node.errors import NodeError, PeerError
+from node.message import Kind, Message
+from node.model import Parameters
+from node.record import ObservationRecord, RoundRecord
+from node.round.actor import Actor, Context
+from node.round.gather import fetch, gather, open_shard
+from node.round.settle import (
+    Dossier,
+    RoundFacts,
+    accepted_updates,
+    agreed_roster,
+    compile_dossier,
+    integer_weights,
+    make_record,
+    make_report,
+    model_sketch,
+    next_model,
+    outcome_of,
+    roster_digest,
+    roster_entries,
+    same_model,
+    vote_of,
+)
+from node.seeds import derive_bytes
+from node.sketch import agrees
+from node.spec import Artefact
+from node.verify import Observation, RoundInputs, Submission, observe, output_sketch, outputs_of, probe_batch
+from storage import encode
+
+log = logging.getLogger("credence.verifier")
+
+# Shares of an attempt's turn by which evidence is due; the rest is for the proposal and its signatures.
+OBSERVE_BY, REVEAL_BY, CHECK_BY = 0.5, 0.7, 0.8
+
+
+class Verifier(Actor):
+    """Sits in committees. `run_seed` is secret on a real node: the salts of its observations derive from it."""
+
+    def __init__(self, context: Context, *, run_seed: int, patience_s: int = 0) -> None:
+        super().__init__(context, patience_s=patience_s)
+        self.run_seed = run_seed
+        self._round = 0
+        self._submissions: list[Submission] = []
+
+    @property
+    def role(self) -> Role:
+        """Verifier."""
+        return Role.VERIFIER
+
+    def _advance_round(self, clock: Clock) -> bool:
+        round_ = clock.round
+        if clock.phase is not Phase.POST:
+            return False
+        if self._beacon_due(clock):
+            return True
+        facts, key = self.facts(round_), self.view.probe_key(round_)
+        if facts is None or key is None or self.context.node not in facts.seats:
+            return False
+        if self.view.live.posted_round == round_:
+            return False
+        if not self.done(facts.round, "observed"):
+            self._observe(facts, key)
+            return True
+        return (
+            self._commit(facts)
+            or self._propose_roster(facts)
+            or self._acknowledge(facts)
+            or self._reveal(facts)
+            or self._check(facts, key)
+            or self._propose(facts)
+            or self._sign(facts)
+            or self._post(facts)
+        )
+
+    # -- observe -------------------------------------------------------------------------------------------------
+
+    def inputs(self, facts: RoundFacts, key: bytes) -> RoundInputs:
+        """Beacon, parent, probe batch, stakes and reputations: equal for every member."""
+        context = self.context
+        shard = open_shard(context.store, context.spec, facts.round, key)
+        return RoundInputs(
+            task=facts.task,
+            round=facts.round,
+            beacon=facts.seed,
+            parent=context.model(facts.parent),
+            probe=probe_batch(shard, beacon=facts.seed, size=context.spec.probe_batch),
+            stakes=facts.stakes,
+            reputations=facts.reputations,
+        )
+
+    def submissions(self, facts: RoundFacts) -> list[Submission]:
+        """This member's own decoded copies of the round's submissions; fetched once a round."""
+        if self._round != facts.round:
+            context = self.context
+            with context.metrics.phase("store"):
+                self._submissions = gather(
+                    list(facts.commitments),
+                    store=context.store,
+                    spec=context.spec,
+                    scope=context.scope,
+                    task=facts.task,
+                    round_=facts.round,
+                    parent=facts.parent,
+                )
+            self._round = facts.round
+        return self._submissions
+
+    def make_observation(self, facts: RoundFacts, key: bytes) -> Observation:
+        """The honest work of a member. Adversaries override this."""
+        submissions = self.submissions(facts)
+        with self.context.metrics.phase("verify"):
+            return observe(
+                submissions,
+                self.context.spec,
+                self.inputs(facts, key),
+                evaluator=self.context.evaluator,
+                slots=len(facts.trainer_slots),
+                member=facts.signers[self.context.node],
+                own_node=self.context.node,
+            )
+
+    def _observe(self, facts: RoundFacts, key: bytes) -> None:
+        observation = self.make_observation(facts, key)
+        record = ObservationRecord(facts.task, facts.round, facts.seed, self.context.node, observation).to_bytes()
+        self.context.journal.write_blob(f"observation-{facts.round}", record)
+        root = tree_root(pack_scores(observation.votes))
+        self.record(facts.round, "observed", record=Artefact.of(record).to_json(), root=root.hex())
+
+    def _salt(self, round_: int) -> bytes:
+        return derive_bytes(self.run_seed, "observation salt", round_, self.context.node)
+
+    def _commit(self, facts: RoundFacts) -> bool:
+        observed = self.recall(facts.round, "observed")
+        commitment = observation_commitment(
+            chain_id=facts.scope.chain_id,
+            book=facts.scope.book,
+            task=facts.task,
+            round=facts.round,
+            seed=facts.seed,
+            node=self.context.node,
+            root=bytes.fromhex(observed["root"]),
+            record=Artefact.from_json(observed["record"]).digest,
+            salt=self._salt(facts.round),
+        )
+        return self.say(facts.round, Kind.OBSERVED, {"commitment": commitment.hex()})
+
+    # -- roster: what counts, fixed before anything is shown -------------------------------------------------------
+
+    def attempt(self, facts: RoundFacts) -> int:
+        """The proposer's turn by the clock."""
+        return max(0, (self.view.now - self.view.post_start(facts.round)) // facts.params.attempt_s)
+
+    def _past(self, facts: RoundFacts, share: float) -> bool:
+        opened = self.view.post_start(facts.round) + self.attempt(facts) * facts.params.attempt_s
+        return self.view.now >= opened + share * facts.params.attempt_s
+
+    def _is_proposer(self, facts: RoundFacts) -> bool:
+        order = staged_order(sorted(facts.seats), facts.seed)
+        return bool(order[self.attempt(facts) % len(order)] == self.context.node)
+
+    def _roster(self, facts: RoundFacts) -> Message | None:
+        return agreed_roster(facts, self.heard(facts.round, Kind.ROSTER), self.heard(facts.round, Kind.ROSTER_ACK))
+
+    def _propose_roster(self, facts: RoundFacts) -> bool:
+        if not self._is_proposer(facts) or self._roster(facts) is not None:
+            return False
+        claims = [m for m in self.heard(facts.round, Kind.CLAIM) if m.node in facts.trainer_slots]
+        observed = [m for m in self.heard(facts.round, Kind.OBSERVED) if m.node in facts.seats]
+        revealed = {c.node for c in facts.commitments if c.manifest is not None}
+        complete = {m.node for m in observed} == set(facts.seats) and revealed <= {m.node for m in claims}
+        if not complete and not self._past(facts, OBSERVE_BY):
+            return False
+        if facts.weight_of({m.node for m in observed}) < facts.params.quorum:
+            return False
+        body = {"claims": [m.to_json() for m in claims], "observed": [m.to_json() for m in observed]}
+        return self.say(facts.round, Kind.ROSTER, body, attempt=self.attempt(facts))
+
+    def _acknowledge(self, facts: RoundFacts) -> bool:
+        if self._roster(facts) is not None:
+            return False
+        attempt = self.attempt(facts)
+        for roster in self.heard(facts.round, Kind.ROSTER):
+            if roster.attempt != attempt or roster.node != self._proposer_of(facts, attempt):
+                continue
+            self._refuse_omissions(facts, roster)
+            return self.say(facts.round, Kind.ROSTER_ACK, {"roster": roster_digest(roster).hex()}, attempt=attempt)
+        return False
+
+    def _proposer_of(self, facts: RoundFacts, attempt: int) -> int:
+        order = staged_order(sorted(facts.seats), facts.seed)
+        return int(order[attempt % len(order)])
+
+    def _refuse_omissions(self, facts: RoundFacts, roster: Message) -> None:
+        """Raise unless the own commitment stands in the roster, unchanged."""
+        own = roster_entries(roster, Kind.OBSERVED).get(self.context.node)
+        said = self.recall(facts.round, f"said:{Kind.OBSERVED.value}:0")["body"]
+        if own is None or dict(own.body) != said:
+            raise PeerError(f"the roster of node {roster.node} leaves out node {self.context.node}'s commitment")
+
+    # -- reveal and check ------------------------------------------------------------------------------------------
+
+    def _reveal(self, facts: RoundFacts) -> bool:
+        roster = self._roster(facts)
+        if roster is None or self.context.node not in roster_entries(roster, Kind.OBSERVED):
+            return False
+        observed = self.recall(facts.round, "observed")
+        if not self.done(facts.round, "revealed"):
+            with self.context.metrics.phase("store"):
+                store = self.context.store
+                store.pin(store.put(self.context.journal.read_blob(f"observation-{facts.round}")))
+            self.record(facts.round, "revealed")
+        body = {"root": observed["root"], "record": observed["record"], "salt": self._salt(facts.round).hex()}
+        return self.say(facts.round, Kind.REVEALED, body)
+
+    def _all_revealed(self, facts: RoundFacts, roster: Message) -> bool:
+        revealed = {m.node for m in self.heard(facts.round, Kind.REVEALED)}
+        opened = {m.node for m in self.heard(facts.round, Kind.CLAIM_OPENED)}
+        rostered = set(roster_entries(roster, Kind.OBSERVED)), set(roster_entries(roster, Kind.CLAIM))
+        return rostered[0] <= revealed and rostered[1] <= opened
+
+    def _check(self, facts: RoundFacts, key: bytes) -> bool:
+        """Recompute every revealed peer's address-bound sketches from the own outputs: a copier cannot have them."""
+        roster = self._roster(facts)
+        if roster is None or not self.done(facts.round, "revealed"):
+            return False
+        if not self._all_revealed(facts, roster) and not self._past(facts, REVEAL_BY):
+            return False
+        if not self.done(facts.round, "checked"):
+            self.record(facts.round, "checked", false=self.false_peers(facts, key))
+        false = self.recall(facts.round, "checked")["false"]
+        return self.say(facts.round, Kind.CHECKED, {"roster": roster_digest(roster).hex(), "false": false})
+
+    def false_peers(self, facts: RoundFacts, key: bytes) -> list[int]:
+        """Members whose address-bound sketches differ from the own recomputation. Lazy members override this."""
+        spec, inputs = self.context.spec, self.inputs(facts, key)
+        own = self._own_record(facts).observation
+        alive = [s for s in self.submissions(facts) if s.node in own.sketches]
+        with self.context.metrics.phase("verify"):
+            outputs = {
+                s.node: outputs_of(self.context.evaluator, spec, inputs, s.update)
+                for s in alive
+                if s.update is not None
+            }
+            false = []
+            for message in self.heard(facts.round, Kind.REVEALED):
+                if message.node == self.context.node or message.node not in facts.seats:
+                    continue
+                _, artefact = vote_of(facts, message)
+                theirs = ObservationRecord.from_bytes(fetch(self.context.store, artefact)).observation.member_sketches
+                address = facts.signers[message.node]
+                for node, output in outputs.items():
+                    mine = output_sketch(output, spec, inputs, node=node, member=address)
+                    if node not in theirs or not agrees(theirs[node], mine, tau=spec.number("tau")):
+                        false.append(message.node)
+                        break
+        return sorted(false)
+
+    def _own_record(self, facts: RoundFacts) -> ObservationRecord:
+        return ObservationRecord.from_bytes(self.context.journal.read_blob(f"observation-{facts.round}"))
+
+    # -- propose, sign, post ---------------------------------------------------------------------------------------
+
+    def _evidence(self, facts: RoundFacts, roster: Message) -> list[Message]:
+        acks = [m for m in self.heard(facts.round, Kind.ROSTER_ACK) if m.attempt == roster.attempt]
+        rest = [m for kind in (Kind.CLAIM_OPENED, Kind.REVEALED, Kind.CHECKED) for m in self.heard(facts.round, kind)]
+        known = facts.seats.keys() | facts.trainer_slots.keys()
+        return [m for m in (roster, *acks, *rest) if m.node in known]
+
+    def _propose(self, facts: RoundFacts) -> bool:
+        attempt, roster = self.attempt(facts), self._roster(facts)
+        if not self._is_proposer(facts) or roster is None or not self.done(facts.round, "checked"):
+            return False
+        if self.done(facts.round, f"said:{Kind.PROPOSAL.value}:{attempt}"):
+            return self.say(facts.round, Kind.PROPOSAL, {}, attempt=attempt)
+        checked = {m.node for m in self.heard(facts.round, Kind.CHECKED)}
+        complete = self._all_revealed(facts, roster) and set(roster_entries(roster, Kind.OBSERVED)) <= checked
+        if not complete and not self._past(facts, CHECK_BY):
+            return False
+        with self.context.metrics.phase("agree"):
+            dossier = self._compile(facts, self._evidence(facts, roster))
+            record, model = self._derive(facts, dossier, attempt)
+            report, data = make_report(facts, dossier, record), encode(model)
+        with self.context.metrics.phase("store"):
+            store = self.context.store
+            artefact = Artefact.of(record.to_bytes())
+            for item in (data, record.to_bytes()):
+                store.pin(store.put(item))
+        digest = report_digest(report, chain_id=facts.scope.chain_id, book=facts.scope.book)
+        body = {"record": artefact.to_json(), "report": digest.hex()}
+        return self.say(facts.round, Kind.PROPOSAL, body, attempt=attempt)
+
+    def _compile(self, facts: RoundFacts, messages: list[Message]) -> Dossier:
+        return compile_dossier(facts, messages, lambda artefact: fetch(self.context.store, artefact))
+
+    def _derive(self, facts: RoundFacts, dossier: Dossier, attempt: int) -> tuple[RoundRecord, Parameters]:
+        """The round record and the next model, from evidence and own copies of the updates."""
+        spec, parent = self.context.spec, self.context.model(facts.parent)
+        outcome = outcome_of(facts, spec, dossier)
+        weights = integer_weights(facts, spec, outcome.accepted)
+        with self.context.metrics.phase("aggregate"):
+            updates = accepted_updates(self.submissions(facts), outcome.accepted)
+            model = self.adopt(next_model(parent, updates, weights, spec))
+        artefact = Artefact.of(encode(model))
+        record = make_record(
+            facts,
+            dossier,
+            outcome,
+            attempt=attempt,
+            weights=weights,
+            model=artefact,
+            sketch_hex=model_sketch(parent, model, artefact.digest, spec),
+        )
+        return record, model
+
+    def adopt(self, model: Parameters) -> Parameters:
+        """The next model that this node proposes. Honest nodes propose what they computed."""
+        return model
+
+    def _sign(self, facts: RoundFacts) -> bool:
+        attempt = self.attempt(facts)
+        if self.done(facts.round, f"said:{Kind.SIGNATURE.value}:{attempt}"):
+            return self.say(facts.round, Kind.SIGNATURE, {}, attempt=attempt)
+        if self.done(facts.round, f"refused:{attempt}"):
+            return False
+        for proposal in self.heard(facts.round, Kind.PROPOSAL):
+            if proposal.attempt != attempt or proposal.node != self._proposer_of(facts, attempt):
+                continue
+            try:
+                with self.context.metrics.phase("agree"):
+                    report = self.confirm(facts, proposal)
+            except (NodeError, ValueError) as refusal:
+                log.warning("round=%d peer=%d reason=proposal refused: %s", facts.round, proposal.node, refusal)
+                self.record(facts.round, f"refused:{attempt}", why=str(refusal))
+                return False
+            digest = report_digest(report, chain_id=facts.scope.chain_id, book=facts.scope.book)
+            signature = self.context.signer.sign_digest(digest)
+            body = {"report": digest.hex(), "signature": signature.hex()}
+            return self.say(facts.round, Kind.SIGNATURE, body, attempt=attempt)
+        return False
+
+    def confirm(self, facts: RoundFacts, proposal: Message) -> Report:
+        """Derive a proposal again from its own evidence and the own copies; raise PeerError naming any difference."""
+        record = self._proposed_record(proposal)
+        dossier = self._compile(facts, list(record.evidence))
+        self._refuse_censorship(facts, dossier)
+        mine, model = self._derive(facts, dossier, proposal.attempt)
+        theirs = self._check_model(facts, record, mine, model)
+        if theirs != mine:
+            names = [n for n in RoundRecord.__dataclass_fields__ if getattr(theirs, n) != getattr(mine, n)]
+            raise PeerError(f"proposal of node {proposal.node} differs in {', '.join(names)}")
+        report = make_report(facts, dossier, record)
+        digest = report_digest(report, chain_id=facts.scope.chain_id, book=facts.scope.book)
+        if proposal.body.get("report") != digest.hex():
+            raise PeerError(f"proposal of node {proposal.node} names another report than its record gives")
+        return report
+
+    def _proposed_record(self, proposal: Message) -> RoundRecord:
+        try:
+            artefact = Artefact.from_json(proposal.body["record"])
+        except KeyError as error:
+            raise PeerError(f"proposal of node {proposal.node} names no record") from error
+        return RoundRecord.from_bytes(fetch(self.context.store, artefact))
+
+    def _refuse_censorship(self, facts: RoundFacts, dossier: Dossier) -> None:
+        """Every revealed observation and opened claim that this node holds must be in the evidence."""
+        inside = {m.key for m in dossier.messages}
+        for kind in (Kind.REVEALED, Kind.CLAIM_OPENED):
+            for message in self.heard(facts.round, kind):
+                if message.key not in inside and self._rostered(facts, kind, message.node):
+                    raise PeerError(f"the proposal leaves out the {kind.value} of node {message.node}")
+
+    def _rostered(self, facts: RoundFacts, kind: Kind, node: int) -> bool:
+        roster = self._roster(facts)
+        listed = Kind.OBSERVED if kind is Kind.REVEALED else Kind.CLAIM
+        return roster is not None and node in roster_entries(roster, listed)
+
+    def _check_model(self, facts: RoundFacts, record: RoundRecord, mine: RoundRecord, own: Parameters) -> RoundRecord:
+        """Compare the proposed model in full within τ; then take it for the own one, so that the rest must be equal."""
+        if record.model == mine.model:
+            return record
+        context = self.context
+        parent, proposed = context.model(facts.parent), context.model(record.model.digest)
+        if not same_model(own, proposed, parent, tau=context.spec.number("tau")):
+            raise PeerError(f"the proposed model of round {facts.round} is not the aggregate of the accepted updates")
+        expected = model_sketch(parent, proposed, record.model.digest, context.spec)
+        if record.model_sketch != expected:
+            raise PeerError(f"the proposed model sketch of round {facts.round} does not belong to its model")
+        fields = {n: getattr(record, n) for n in RoundRecord.__dataclass_fields__}
+        return RoundRecord(**{**fields, "model": mine.model, "model_sketch": mine.model_sketch})
+
+    def _post(self, facts: RoundFacts) -> bool:
+        """Settle as soon as seats of weight q have signed: the proposer at once, others when it stalls."""
+        if self.view.live.posted_round == facts.round:
+            return False
+        signatures: dict[str, dict[int, bytes]] = {}
+        for message in self.heard(facts.round, Kind.SIGNATURE):
+            if message.node in facts.seats:
+                held = signatures.setdefault(str(message.body.get("report")), {})
+                held[message.node] = bytes.fromhex(str(message.body.get("signature", "")))
+        for proposal in self.heard(facts.round, Kind.PROPOSAL):
+            signed = signatures.get(str(proposal.body.get("report")), {})
+            if facts.weight_of(set(signed)) < facts.params.quorum:
+                continue
+            if proposal.node != self.context.node and not self._past(facts, CHECK_BY):
+                continue
+            record = self._proposed_record(proposal)
+            dossier = self._compile(facts, list(record.evidence))
+            with self.context.metrics.phase("chain"):
+                self.view.ledger.post(
+                    self.context.signer,
+                    make_report(facts, dossier, record),
+                    committee=facts.committee,
+                    votes=dossier.votes,
+                    trainer_words=pack_scores(record.trainer_scores),
+                    verifier_words=pack_scores(record.verifier_scores),
+                    signatures=signed,
+                )
+            return True
+        return False

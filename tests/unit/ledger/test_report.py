@@ -1,0 +1,154 @@
+"""Hashes, EIP-712 and the draw against the shared vectors, and against eth_account's own EIP-712."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from itertools import pairwise
+
+import pytest
+from eth_account.messages import _hash_eip191_message, encode_typed_data
+from eth_utils.crypto import keccak
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import Report, Seat, Signer, Vote, recover, staged_order
+from ledger.abi import to_snake
+from ledger.errors import BadArgument
+from ledger.report import (
+    REPORT_TYPE,
+    assemble_signatures,
+    committee_hash,
+    draw_order,
+    draw_steps,
+    expected_draw,
+    observation_commitment,
+    report_digest,
+    seed_of,
+    update_commitment,
+    votes_hash,
+    words_hash,
+)
+from tests.unit.ledger.vectors import load, number, raw
+
+BOOK = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+
+
+def _report(entry: dict[str, str | int]) -> Report:
+    values = {to_snake(key): value for key, value in entry.items()}
+    return Report(
+        **{
+            field.name: number(values[field.name]) if field.type == "int" else raw(str(values[field.name]))
+            for field in fields(Report)
+        }
+    )  # type: ignore[arg-type]
+
+
+def test_hashes_equal_the_shared_vectors() -> None:
+    vector = load("report")
+    report = _report(vector["report"])
+    assert report_digest(report, chain_id=vector["chainId"], book=vector["book"]) == raw(vector["digest"])
+    committee = vector["committee"]
+    seats = [Seat(node, signer) for node, signer in zip(committee["nodes"], committee["signers"], strict=True)]
+    assert committee_hash(seats) == raw(committee["hash"])
+    words = vector["words"]
+    assert words_hash(list(map(number, words["trainer"])), list(map(number, words["verifier"]))) == raw(words["hash"])
+    assert keccak(raw(vector["votes"]["encoded"])) == raw(vector["votes"]["hash"])
+
+
+def test_votes_hash_is_of_the_abi_encoding() -> None:
+    from eth_abi.abi import decode
+
+    vector = load("report")["votes"]
+    (rows,) = decode(["(uint32,bytes32,bytes32,bytes32)[]"], raw(vector["encoded"]))
+    assert votes_hash([Vote(*row) for row in rows]) == raw(vector["hash"])
+
+
+def test_seeds_equal_the_shared_vectors() -> None:
+    vector = load("header")
+    for case in vector["cases"]:
+        mix_hash = raw(case["mixHash"]).rjust(32, b"\0")
+        assert keccak(raw(case["header"])) == raw(case["hash"]).rjust(32, b"\0")
+        seed = seed_of(vector["chainId"], vector["book"], vector["task"], vector["round"], mix_hash)
+        assert seed == raw(case["seed"]).rjust(32, b"\0")
+
+
+def test_draws_equal_the_shared_vectors() -> None:
+    for case in load("draw")["cases"]:
+        seed = raw(case["seed"]).rjust(32, b"\0")
+        assert draw_order(seed, case["size"], case["count"]) == case["positions"]
+
+
+def test_the_digest_is_what_wallets_sign() -> None:
+    vector = load("report")
+    report = _report(vector["report"])
+    inside = REPORT_TYPE[len("Report(") : -1].split(",")
+    members = [dict(zip(("type", "name"), part.split(" "), strict=True)) for part in inside]
+    message = {entry["name"]: value for entry, value in zip(members, asdict(report).values(), strict=True)}
+    encoded = encode_typed_data(
+        domain_data={
+            "name": "Credence", "version": "1", "chainId": 31_337, "verifyingContract": BOOK,
+        },
+        message_types={"Report": members},
+        message_data=message,
+    )  # fmt: skip
+    assert report_digest(report, chain_id=31_337, book=BOOK) == bytes(_hash_eip191_message(encoded))
+
+
+def test_commitments_bind_every_argument() -> None:
+    base = {
+        "chain_id": 1, "book": BOOK, "task": 1, "round": 1, "node": 1, "manifest": b"\1" * 32, "salt": b"\2" * 32,
+    }  # fmt: skip
+    changes = {
+        "chain_id": 2, "book": "0x" + "11" * 20, "task": 2, "round": 2, "node": 2,
+        "manifest": b"\3" * 32, "salt": b"\3" * 32,
+    }  # fmt: skip
+    seen = {update_commitment(**{**base, **{key: value}}) for key, value in changes.items()}  # type: ignore[arg-type]
+    assert len(seen | {update_commitment(**base)}) == len(changes) + 1  # type: ignore[arg-type]
+    observed = {
+        "chain_id": 1, "book": BOOK, "task": 1, "round": 1, "seed": b"\1" * 32, "node": 1,
+        "root": b"\1" * 32, "record": b"\1" * 32, "salt": b"\2" * 32,
+    }  # fmt: skip
+    changes = {
+        "chain_id": 2, "book": "0x" + "11" * 20, "task": 2, "round": 2, "seed": b"\3" * 32, "node": 2,
+        "root": b"\3" * 32, "record": b"\3" * 32, "salt": b"\3" * 32,
+    }  # fmt: skip
+    seen = {observation_commitment(**{**observed, **{key: value}}) for key, value in changes.items()}  # type: ignore[arg-type]
+    assert len(seen | {observation_commitment(**observed)}) == len(changes) + 1  # type: ignore[arg-type]
+    with pytest.raises(BadArgument):
+        update_commitment(**{**base, "salt": b"short"})  # type: ignore[arg-type]
+
+
+def test_signatures_are_assembled_by_first_seat() -> None:
+    signers = {node: Signer.from_seed(b"t", str(node)) for node in (1, 2, 3)}
+    committee = [Seat(node, signers[node].address) for node in (3, 1, 3, 2, 1)]
+    signatures = {node: signers[node].sign_digest(b"\5" * 32) for node in (1, 3)}
+    bitmap, joined = assemble_signatures(committee, signatures)
+    assert bitmap == 0b10111
+    assert joined == signatures[3] + signatures[1]
+    assert recover(b"\5" * 32, joined[:65]) == signers[3].address
+    with pytest.raises(BadArgument, match=r"\[9\]"):
+        assemble_signatures(committee, {9: signatures[1]})
+    with pytest.raises(BadArgument, match="64 bytes"):
+        assemble_signatures(committee, {1: signatures[1][:64]})
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(1, 200), st.data())
+def test_a_draw_is_a_permutation_that_passes_by_locked_seats(seed: bytes, size: int, data: st.DataObject) -> None:
+    assert sorted(draw_order(seed, size, size)) == list(range(size))
+    locked = data.draw(st.sets(st.integers(0, size - 1)))
+    k = data.draw(st.integers(1, size))
+    seats = [(index + 1, BOOK, index in locked) for index in range(size)]
+    seen = draw_order(seed, size, draw_steps(size, k))
+    free = [position + 1 for position in seen if position not in locked]
+    if len(free) < k:
+        with pytest.raises(BadArgument, match=f"{k} seats wanted"):
+            expected_draw(seed, seats, k)
+    else:
+        assert [seat.node for seat in expected_draw(seed, seats, k)] == free[:k]
+
+
+def test_proposers_take_turns_in_a_seeded_order() -> None:
+    orders = [staged_order([5, 3, 9, 3], bytes([n]) * 32) for n in range(20)]
+    assert all(sorted(order) == [3, 5, 9] for order in orders)
+    assert any(a != b for a, b in pairwise(orders))
+    assert orders[0] == staged_order([9, 5, 3], b"\0" * 32)
