@@ -6,19 +6,24 @@ request has a deadline. GET /v1/messages?task=T&after=N, GET /metrics (Prometheu
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import logging
+import socket
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from ledger import LedgerError
+from ledger.errors import ChainUnavailable
 from node.errors import ConfigError, PeerError
 from node.message import MAX_MESSAGE_BYTES, Kind, Message, Scope, parse_message
 from node.metrics import Metrics
 from node.peers import Board, Peers, SignerOf
+from storage import StorageError, parse_json
 
 log = logging.getLogger("credence.peers")
 
@@ -26,6 +31,7 @@ PULL_EVERY_S = 0.3
 REQUEST_TIMEOUT_S = 5.0
 MAX_ANSWER_BYTES = 8 * MAX_MESSAGE_BYTES
 MAX_MESSAGES = 256
+MAX_PULLS = 8
 
 
 class HttpPeers(Peers):
@@ -47,6 +53,7 @@ class HttpPeers(Peers):
         self._metrics = metrics
         self._seen: dict[str, int] = {}
         self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(MAX_PULLS, thread_name_prefix="peers-pull")
         host, port = parse_listen(listen)
         self._server = _serve(host, port, self)
         self._threads = [
@@ -72,8 +79,13 @@ class HttpPeers(Peers):
 
     def answer(self, task: int, after: int) -> bytes:
         """The messages kept from number `after` on, as served to peers."""
-        fresh = self._board.since(task, after, limit=MAX_MESSAGES)
-        return json.dumps({"next": fresh[0], "messages": [m.to_json() for m in fresh[1]]}).encode()
+        limit = MAX_MESSAGES
+        while True:
+            following, fresh = self._board.since(task, after, limit=limit)
+            body = json.dumps({"next": following, "messages": [m.to_json() for m in fresh]}).encode()
+            if len(body) <= MAX_ANSWER_BYTES or limit == 1:
+                return body
+            limit //= 2
 
     def metrics_text(self) -> bytes:
         """Prometheus text."""
@@ -86,42 +98,52 @@ class HttpPeers(Peers):
         self._server.server_close()
         for thread in self._threads:
             thread.join(timeout=2 * REQUEST_TIMEOUT_S)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     # -- pulling -----------------------------------------------------------------------------------------------------
 
     def _pull_forever(self) -> None:
         while not self._stop.wait(PULL_EVERY_S):
-            for node, endpoint in self._peers():
-                if endpoint != self.url and not self._stop.is_set():
-                    self._pull(node, endpoint)
+            others = [(node, endpoint) for node, endpoint in self._peers() if endpoint != self.url]
+            # In parallel, so that slow peers cost the others little.
+            for _ in self._pool.map(lambda peer: self._pull(*peer), others):
+                continue
 
     def _peers(self) -> list[tuple[int, str]]:
         try:
             return sorted(self.endpoints().items())
-        except (OSError, ValueError) as error:  # the chain is briefly away: the main loop reports it
+        except (LedgerError, OSError, ValueError) as error:  # the chain is briefly away: the main loop reports it
             log.warning("peers unknown for now: %s", error)
             return []
 
     def _pull(self, node: int, endpoint: str) -> None:
-        url = f"{endpoint}/v1/messages?task={self._task}&after={self._seen.get(endpoint, 0)}"
         try:
-            body = _get(url)
-            answer = json.loads(body)
+            body = _get(f"{endpoint}/v1/messages?task={self._task}&after={self._seen.get(endpoint, 0)}")
+            answer = parse_json(body, max_bytes=MAX_ANSWER_BYTES)
             items, following = answer["messages"], int(answer["next"])
             if not isinstance(items, list) or len(items) > MAX_MESSAGES:
-                raise PeerError("too many messages in one answer")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+                raise PeerError("more than one answer's worth of messages")
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, http.client.HTTPException) as error:
             self._metrics.count("pull_failures")
             log.info("pull: peer=%d reason=%s", node, error)
             return
         for item in items:
             try:
-                self._board.publish(parse_message(item))
-                self._metrics.count("messages_received")
-            except (PeerError, LookupError) as error:
+                self._receive(item)
+            except ChainUnavailable as error:
+                log.warning("pull: peer=%d reason=%s", node, error)
+                return  # its signature could not be checked: ask for it again
+            except (PeerError, LedgerError, StorageError) as error:
                 self._metrics.count("messages_dropped")
                 log.warning("dropped: peer=%d reason=%s", node, error)
         self._seen[endpoint] = following
+
+    def _receive(self, item: object) -> None:
+        message = parse_message(item)
+        if message.task != self._task:
+            raise PeerError(f"a message of task {message.task} among those of task {self._task}")
+        self._board.publish(message)
+        self._metrics.count("messages_received")
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -133,13 +155,34 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 
 def _get(url: str) -> bytes:
-    if urlsplit(url).scheme not in ("http", "https"):
+    """The body of one answer, all of it within REQUEST_TIMEOUT_S, however slowly bytes drip in."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise PeerError(f"peer endpoint {url!r} is not an http address")
-    with urllib.request.urlopen(url, timeout=REQUEST_TIMEOUT_S) as response:
-        data: bytes = response.read(MAX_ANSWER_BYTES + 1)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=REQUEST_TIMEOUT_S)
+    try:
+        connection.connect()
+        cutter = threading.Timer(REQUEST_TIMEOUT_S, _cut, [connection.sock])
+        cutter.start()
+        try:
+            connection.request("GET", f"{parts.path}?{parts.query}", headers={"Connection": "close"})
+            response = connection.getresponse()
+            data = response.read(MAX_ANSWER_BYTES + 1)
+        finally:
+            cutter.cancel()
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise PeerError(f"{url} answered {response.status}")
     if len(data) > MAX_ANSWER_BYTES:
         raise PeerError(f"answer of {url} exceeds {MAX_ANSWER_BYTES} bytes")
     return data
+
+
+def _cut(connected: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # closed by now
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _serve(host: str, port: int, peers: HttpPeers) -> ThreadingHTTPServer:

@@ -91,16 +91,22 @@ def sign_message(
 ) -> Message:
     """Make a signed message. Raises PeerError when it would exceed MAX_MESSAGE_BYTES."""
     unsigned = Message(kind, task, round_, attempt, node, body, b"")
-    content = unsigned.content()
-    if len(canonical_json(content)) > MAX_MESSAGE_BYTES:
+    _check_size(unsigned)
+    signature = signer.sign_digest(message_digest(unsigned.content(), scope))
+    return Message(kind, task, round_, attempt, node, body, signature)
+
+
+def _check_size(message: Message) -> None:
+    size = len(canonical_json(message.content()))
+    if size > MAX_MESSAGE_BYTES:
         raise PeerError(
-            f"a {kind.value} message may hold at most {MAX_MESSAGE_BYTES} bytes", hint="put data in the store"
+            f"a {message.kind.value} of {size} bytes is above {MAX_MESSAGE_BYTES}", hint="put data in the store"
         )
-    return Message(kind, task, round_, attempt, node, body, signer.sign_digest(message_digest(content, scope)))
 
 
 def verify_message(message: Message, scope: Scope, signer_address: str) -> None:
-    """Raise PeerError unless `signer_address` signed the message for this chain and contract."""
+    """Raise PeerError unless `signer_address` signed the message for this chain and contract, and its size is right."""
+    _check_size(message)
     try:
         found = recover(message_digest(message.content(), scope), message.signature)
     except (ValueError, TypeError) as error:
@@ -112,7 +118,7 @@ def verify_message(message: Message, scope: Scope, signer_address: str) -> None:
         )
 
 
-def parse_message(data: Mapping[str, Any]) -> Message:
+def parse_message(data: object) -> Message:
     """Typed message from parsed JSON; the signature is not checked yet. Raises PeerError on any other shape."""
     fields = {"kind", "task", "round", "attempt", "node", "body", "signature"}
     if not isinstance(data, Mapping) or set(data) != fields:
@@ -126,8 +132,8 @@ def parse_message(data: Mapping[str, Any]) -> Message:
         kind, signature = Kind(data["kind"]), bytes.fromhex(data["signature"])
     except ValueError as error:
         raise PeerError(f"message of unknown kind or with a malformed signature: {error}") from error
-    if len(signature) != 65:
-        raise PeerError(f"a signature has 65 bytes, got {len(signature)}")
+    if len(signature) != 65 or signature.hex() != data["signature"]:
+        raise PeerError(f"a signature is 65 bytes in lower-case hex, got {len(signature)} bytes")
     task, round_, attempt, node = numbers
     return Message(kind, task, round_, attempt, node, data["body"], signature)
 

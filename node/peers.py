@@ -1,13 +1,13 @@
 """How nodes exchange signed messages: one interface, in process for simulation and over HTTP for real nodes.
 
 A message counts only when the key that the chain knows for its sender signed it. The first message under a key
-(kind, task, round, attempt, node) counts; a different second one is logged as equivocation and dropped. Rounds beyond
-the window are forgotten, so memory is bounded.
+(kind, task, round, attempt, node) counts; a different second one is logged as equivocation and dropped.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,6 +17,9 @@ from node.message import Kind, Message, Scope, verify_message
 
 log = logging.getLogger("credence.peers")
 KEEP_ROUNDS = 3
+MAX_KEPT = 512
+
+Key = tuple[str, int, int, int, int]
 
 SignerOf = Callable[[int], str]
 
@@ -43,60 +46,66 @@ class Peers(ABC):
 
 
 class Board(Peers):
-    """A message board in memory: the whole exchange of a simulation, and the inbox of a real node."""
+    """A message board in memory: the whole exchange of a simulation, and the inbox of a real node.
+
+    What a node says costs its own space only: of each node the last KEEP_ROUNDS rounds of a task and at most MAX_KEPT
+    messages are kept, so nobody can make a board forget others or fill it.
+    """
 
     def __init__(self, scope: Scope, signer_of: SignerOf) -> None:
         self._scope = scope
         self._signer_of = signer_of
         self._lock = threading.Lock()
-        self._messages: dict[tuple[str, int, int, int, int], Message] = {}
-        self._latest: dict[int, int] = {}
-        self._log: list[Message] = []  # arrival order, for peers that ask for what is new
-        self._dropped = 0  # messages forgotten from the head of the log
+        self._messages: dict[Key, tuple[int, Message]] = {}  # in arrival order, each with its number
+        self._latest: dict[tuple[int, int], int] = {}  # (task, node) → its newest round
+        # Numbers of one life of a node never meet those of the next, so a peer's old cursor is recognised as such.
+        self._first = self._next = int.from_bytes(os.urandom(5), "big") << 24
 
     def publish(self, message: Message) -> None:
-        """Check and keep a message. Raises PeerError when it is not signed by its sender's key."""
+        """Check and keep a message. Raises PeerError when it is not signed by its sender's key, or too old."""
         with self._lock:
             known = self._messages.get(message.key)
-        if known is not None:
-            if known.content() != message.content():
-                log.warning(
-                    "dropped: round=%d peer=%d reason=second %s",
-                    message.round,
-                    message.node,
-                    message.kind.value,
-                )
+        if known is not None and known[1].content() == message.content():
             return
         verify_message(message, self._scope, self._signer_of(message.node))
         with self._lock:
-            latest = max(message.round, self._latest.get(message.task, 0))
-            if message.round <= latest - KEEP_ROUNDS:
-                raise PeerError(f"message of round {message.round} is older than the last {KEEP_ROUNDS} rounds")
-            self._latest[message.task] = latest
-            self._messages[message.key] = message
-            self._log.append(message)
-            stale = [k for k in self._messages if k[1] == message.task and k[2] <= latest - KEEP_ROUNDS]
-            for key in stale:
-                del self._messages[key]
-            while self._log and self._log[0].key not in self._messages:
-                self._log.pop(0)
-                self._dropped += 1
+            known = self._messages.get(message.key)
+            if known is not None:
+                if known[1].content() != message.content():
+                    kind = message.kind.value
+                    log.warning("dropped: round=%d peer=%d reason=second %s", message.round, message.node, kind)
+                return
+            self._keep(message)
+
+    def _keep(self, message: Message) -> None:
+        sender = (message.task, message.node)
+        latest = max(message.round, self._latest.get(sender, 0))
+        if message.round <= latest - KEEP_ROUNDS:
+            raise PeerError(f"message of round {message.round} is older than the last {KEEP_ROUNDS} rounds")
+        self._latest[sender] = latest
+        self._messages[message.key] = (self._next, message)
+        self._next += 1
+        mine = [m.key for _, m in self._messages.values() if m.node == message.node]
+        old = [k for k in mine if k[1] == message.task and k[2] <= latest - KEEP_ROUNDS]
+        for key in old + [k for k in mine if k not in old][:-MAX_KEPT]:
+            del self._messages[key]
 
     def messages(self, task: int, round_: int, kind: Kind) -> list[Message]:
         with self._lock:
-            found = [m for k, m in self._messages.items() if k[:3] == (kind.value, task, round_)]
+            found = [m for k, (_, m) in self._messages.items() if k[:3] == (kind.value, task, round_)]
         return sorted(found, key=lambda m: (m.attempt, m.node))
 
     def since(self, task: int, after: int, *, limit: int) -> tuple[int, list[Message]]:
         """Up to `limit` messages of a task in arrival order from number `after` on, and the number to ask for next.
 
-        A number beyond the log (the peer knew an earlier life of this node) starts again at its head.
+        A number that this life of the node never gave starts at the oldest message kept.
         """
         with self._lock:
-            end = self._dropped + len(self._log)
-            first = after if self._dropped <= after <= end else self._dropped
-            window = self._log[first - self._dropped :][:limit]
-            return first + len(window), [m for m in window if m.task == task]
+            start = after if self._first <= after <= self._next else self._first
+            fresh = [(number, m) for number, m in self._messages.values() if number >= start and m.task == task]
+            window = fresh[:limit]
+            following = window[-1][0] + 1 if len(window) < len(fresh) else self._next
+            return following, [m for _, m in window]
 
     def close(self) -> None:
         """Nothing listens."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ledger import TaskParams
-from node.data import Dataset, split
+from node.data import Dataset, Split, split
 from node.errors import ConfigError
 from node.model import initial_parameters, layout_of
 from node.probe import key_hash, seal, shard_key
@@ -18,6 +18,7 @@ from node.task import TASKS
 from storage import Store, encode
 
 TOKEN = 10**18  # wei in one token
+PROBE_FRACTION, TEST_FRACTION = 0.15, 0.2
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class PublishedTask:
     test: Dataset
 
 
+def task_split(dataset: Dataset, seed: int) -> Split:
+    """Train, probe and test parts of a built-in set: equal for the owner and for every trainer with a share."""
+    return split(dataset, seed=derive_seed(seed, "split"), probe_fraction=PROBE_FRACTION, test_fraction=TEST_FRACTION)
+
+
 def publish_task(
     store: Store,
     *,
@@ -62,7 +68,7 @@ def publish_task(
     """
     kind = TASKS.get(name)
     dataset = kind.load(options)
-    parts = split(dataset, seed=derive_seed(seed, "split"), probe_fraction=0.2, test_fraction=0.2)
+    parts = task_split(dataset, seed)
     shard_rows = min(48, len(parts.probe) // rounds)
     if shard_rows < 8:
         raise ConfigError(

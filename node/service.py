@@ -18,7 +18,7 @@ import torch
 from ledger import Chain, Ledger, Role, RpcChain, Signer, deployments, open_chain
 from ledger.errors import ChainUnavailable
 from node.attacks import ATTACKS, AttackSpec, parse_attack
-from node.data import Dataset, split
+from node.data import Dataset
 from node.errors import ConfigError
 from node.http_peers import HttpPeers, parse_listen
 from node.identity import ensure_gas_money, node_secret, own_key
@@ -27,6 +27,7 @@ from node.message import Scope
 from node.metrics import Metrics
 from node.network import SEAT_STAKE
 from node.partition import partition
+from node.publish import task_split
 from node.round.actor import Actor, Context
 from node.round.adversary import CopycatTrainer, ForgingTrainer, LazyVerifier
 from node.round.gather import fetch_record
@@ -161,8 +162,7 @@ def _own_data(options: NodeOptions, spec: TaskSpec) -> Dataset:
         raise ConfigError("a trainer needs data", hint="--option path=FILE ..., or --share I/N of a built-in task")
     else:
         dataset = TASKS.get(spec.name).load({})
-        seed = derive_seed(options.seed, "split")
-        pool = split(dataset, seed=seed, probe_fraction=0.2, test_fraction=0.2).train
+        pool = task_split(dataset, options.seed).train
         part, total = options.share
         parts = partition(pool.y, total, options.partition, seed=derive_seed(options.seed, "partition"))
         data = pool.subset(parts[part - 1])

@@ -1,7 +1,7 @@
 """Content-addressed storage: exact IPFS CIDs, a disk store, any Kubo-style daemon, safe encodings."""
 
 from storage.cid import CHUNK_BYTES, Cid, cid_of, digest_of, from_digest
-from storage.codec import TensorSpec, canonical_json, decode, encode, parse_canonical_json
+from storage.codec import TensorSpec, canonical_json, decode, encode, parse_canonical_json, parse_json
 from storage.disk import DiskStore
 from storage.errors import (
     CidMismatch,
@@ -39,4 +39,5 @@ __all__ = [
     "from_digest",
     "open_store",
     "parse_canonical_json",
+    "parse_json",
 ]

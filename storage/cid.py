@@ -206,9 +206,7 @@ def decode_node(block: bytes) -> tuple[Link, ...]:
                 cids.append((_text(_bytes(entry[1])), _int(entry[3])))
             elif field == 1 and isinstance(value, bytes):
                 sizes = [_int(size) for key, size in _fields(value) if key == 4]
-        links = tuple(
-            Link(cid, size, tree) for (cid, tree), size in zip(cids, sizes, strict=True) if parse(cid)
-        )
+        links = tuple(Link(cid, size, tree) for (cid, tree), size in zip(cids, sizes, strict=True) if parse(cid))
         if not links or encode_node(links) != block:
             raise ValueError("not in canonical form")
     except (ValueError, KeyError, IndexError) as error:

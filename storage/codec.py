@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ _TAGS = {
 _LENGTH = struct.Struct("<Q")
 _MAX_DEPTH = 64
 _RESERVED = "__metadata__"
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,31 @@ def _integers(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is int for item in value)
 
 
+def parse_json(data: bytes, *, max_bytes: int) -> Any:
+    """Read any JSON text out of untrusted bytes, canonical or not.
+
+    Raises:
+        CodecError: ``oversized`` above ``max_bytes``; ``malformed`` for what is not JSON, repeats a key, or nests
+            deeper than 64 levels.
+    """
+    if len(data) > max_bytes:
+        _reject(Reject.OVERSIZED, f"{len(data)} bytes exceed the limit of {max_bytes}", "send fewer bytes")
+    return _load_json(data, "a text")
+
+
+def _depth(data: bytes) -> int:
+    """How deep brackets nest outside of strings."""
+    level = deepest = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", data)):
+        level += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, level)
+    return deepest
+
+
 def _load_json(data: bytes, what: str) -> Any:
+    # Before the parser sees it: it recurses on the C stack, and libraries raise Python's limit beyond what that holds.
+    if _depth(data) > _MAX_DEPTH:
+        raise _malformed(f"{what} of {len(data)} bytes nests deeper than {_MAX_DEPTH} levels", _SENDER)
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
     except (ValueError, RecursionError) as error:

@@ -4,8 +4,6 @@ Each error also inherits the built-in that a reader expects (``KeyError`` for mi
 ``code`` that never changes (the documentation has a section per code) and a ``hint`` that says what to do.
 """
 
-# ruff: noqa: N818 - the names say what happened, as the built-ins beside them in `except` clauses do.
-
 from __future__ import annotations
 
 import errno

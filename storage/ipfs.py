@@ -259,11 +259,7 @@ def _address(addr: str) -> tuple[str, str, tuple[str, str] | None]:
     kind = "ip6" if ":" in host else "ip4" if host.replace(".", "").isdigit() else "dns"
     port = port or (443 if url.scheme == "https" else 5001)
     shown = f"{url.scheme}://{f'[{host}]' if kind == 'ip6' else host}:{port}"
-    auth = (
-        (urllib.parse.unquote(url.username), urllib.parse.unquote(url.password or ""))
-        if url.username
-        else None
-    )
+    auth = (urllib.parse.unquote(url.username), urllib.parse.unquote(url.password or "")) if url.username else None
     return shown, f"/{kind}/{host}/tcp/{port}/{url.scheme}", auth
 
 

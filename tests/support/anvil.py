@@ -58,7 +58,7 @@ def anvil(
     start_time: int | None = START_TIME,
     hardfork: str = "prague",
 ) -> Iterator[Anvil]:
-    """Run anvil with a large block, by default under Prague rules; it mines on transactions, or every `block_time_s`."""
+    """Run anvil with a large block, by default by Prague rules; it mines on transactions, or each `block_time_s`."""
     with tempfile.TemporaryDirectory(prefix="anvil") as folder:
         port, path = _free_port(), f"{folder}/anvil.ipc"
         command = [str(binary()), "--host", "127.0.0.1", "--port", str(port), "--hardfork", hardfork]

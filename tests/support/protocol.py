@@ -54,7 +54,7 @@ def address(node: int) -> str:
     return signer(node).address
 
 
-# -- messages ------------------------------------------------------------------------------------------------------
+# -- messages --------------------------------------------------------------------------------------------
 
 
 def message(
@@ -80,7 +80,7 @@ def tampered(data: bytes, change: Callable[[Any], object]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-# -- the task: two classes, three features, logits = W x --------------------------------------------------------------
+# -- the task: two classes, three features, logits = W x -------------------------------------------------
 
 
 def tiny_spec(**changes: Any) -> TaskSpec:
@@ -169,7 +169,7 @@ def commitment(node: int, slot: int, promised: bytes, **changes: Any) -> Commitm
     return Commitment(**{**fields, **changes})
 
 
-# -- one round ---------------------------------------------------------------------------------------------------------
+# -- one round -------------------------------------------------------------------------------------------
 
 
 def params(**changes: Any) -> TaskParams:
@@ -195,7 +195,11 @@ def params(**changes: Any) -> TaskParams:
 
 
 def facts(
-    *, seats: Sequence[int] = (11, 12, 13, 14), trainers: Sequence[int] = (1, 2), absent: Sequence[int] = (), **changes: Any
+    *,
+    seats: Sequence[int] = (11, 12, 13, 14),
+    trainers: Sequence[int] = (1, 2),
+    absent: Sequence[int] = (),
+    **changes: Any,
 ) -> RoundFacts:
     """The chain's view: a seat for each entry of `seats`; every trainer but the `absent` has revealed a submission."""
     members = list(dict.fromkeys(seats))
@@ -210,9 +214,7 @@ def facts(
         "trainer_slots": {node: slot for slot, node in enumerate(trainers)},
         "verifier_slots": {node: slot for slot, node in enumerate(members)},
         "commitments": tuple(
-            commitment(node, slot, b"manifest of %d" % node)
-            for slot, node in enumerate(trainers)
-            if node not in absent
+            commitment(node, slot, b"manifest of %d" % node) for slot, node in enumerate(trainers) if node not in absent
         ),
         "stakes": dict.fromkeys(trainers, 1_000),
         "reputations": dict.fromkeys(trainers, 0),
@@ -257,13 +259,13 @@ class Script:
         """A trainer opens its claim."""
         return self.say(Kind.CLAIM_OPENED, node, sketch=encode_sketch(sketch))
 
-    def record(self, node: int, seen: Observation, **changes: Any) -> bytes:
-        """A member's stored observation record."""
+    def record(self, member: int, seen: Observation, **changes: Any) -> bytes:
+        """A member's observation record."""
         fields: dict[str, Any] = {
             "task": self.facts.task,
             "round": self.facts.round,
             "seed": self.facts.seed,
-            "node": node,
+            "node": member,
             "observation": seen,
         }
         return ObservationRecord(**{**fields, **changes}).to_bytes()
@@ -292,7 +294,12 @@ class Script:
         return committed, self.say(Kind.REVEALED, node, **body)
 
     def roster(
-        self, claims: Sequence[Message], observed: Sequence[Message], *, node: int | None = None, attempt: int = 0
+        self,
+        claims: Sequence[Message],
+        observed: Sequence[Message],
+        *,
+        node: int | None = None,
+        attempt: int = 0,
     ) -> Message:
         """A proposer's list; by default the first seat proposes."""
         proposer = self.facts.committee[0].node if node is None else node

@@ -202,6 +202,24 @@ contract ChallengeScoreTest is Base {
         );
     }
 
+    /// @notice Eight second votes do not outvote seven seats.
+    function test_second_votes_count_nothing() external {
+        IRoundBook.Seat[] memory seats = rig.draw(task, 1);
+        Rig.Settlement memory made = rig.settlement(task, 1, seats, honest, honest, ALL);
+        IRoundBook.Vote[] memory votes = new IRoundBook.Vote[](15);
+        uint256[] memory words = new uint256[](15);
+        for (uint256 i = 0; i < 15; i++) {
+            words[i] = i < 7 ? honest : wrong;
+            votes[i] = vote(seats[i % 7].node, words[i]);
+        }
+        made.votes = votes;
+        made = rig.resign(made, ALL);
+        rig.post(made);
+        bytes32[][] memory proofs = new bytes32[][](15);
+        fails(IRoundBook.NotAFault.selector);
+        call(made, words, proofs);
+    }
+
     /// @notice A signer with several seats pays for each, and never more than it has.
     function test_slash_by_seats() external {
         vm.prank(ownerOf(7));

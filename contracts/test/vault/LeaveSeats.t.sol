@@ -54,4 +54,31 @@ contract LeaveSeatsTest is Base {
         vault.leaveSeats(1, 1);
         eq("none", vault.nodeOf(1).seats, 0);
     }
+
+    /// @notice Seats leave from anywhere in their node's list, and the rest still find their places.
+    function testFuzz_leave_between_locked_seats(bytes32 seed) external {
+        vm.startPrank(ownerOf(8));
+        vault.bond(8, 5 * SEAT);
+        vault.takeSeats(8, 6);
+        vm.stopPrank();
+        uint40 until = uint40(block.timestamp) + 50;
+        vm.prank(address(rounds));
+        vault.drawSeats(seed, 5, until);
+        uint32 free = 0;
+        for (uint32 i = 0; i < 13; i++) {
+            (uint32 node, uint40 lockedUntil) = vault.seatAt(i);
+            if (node == 8 && lockedUntil == 0) free++;
+        }
+        vm.startPrank(ownerOf(8));
+        if (free != 0) vault.leaveSeats(8, free);
+        vm.warp(until);
+        for (uint32 left = 6 - free; left != 0; left--) vault.leaveSeats(8, 1);
+        eq("all", vault.seatCount(), 7);
+        uint256 found = 0;
+        for (uint32 i = 0; i < 7; i++) {
+            (uint32 node,) = vault.seatAt(i);
+            found |= 1 << node;
+        }
+        eq("one seat each", found, 0xfe);
+    }
 }

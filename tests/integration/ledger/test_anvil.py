@@ -89,7 +89,7 @@ def test_a_clock_that_stands_still_is_named(chain: RpcChain) -> None:
         chain.advance_to(chain.now() + 10)
 
 
-def test_a_clock_that_moves_is_found_and_draws_wait_for_it() -> None:
+def test_a_clock_that_moves_is_found_and_blocks_are_waited_for() -> None:
     with support.anvil(block_time_s=1, start_time=None) as node, RpcChain(node.url) as chain:
         chain.require_moving_clock(10)
         before = chain.block_number()

@@ -152,3 +152,31 @@ def test_proposers_take_turns_in_a_seeded_order() -> None:
     assert all(sorted(order) == [3, 5, 9] for order in orders)
     assert any(a != b for a, b in pairwise(orders))
     assert orders[0] == staged_order([9, 5, 3], b"\0" * 32)
+
+
+def test_commitments_signer_and_order_equal_the_frozen_vectors() -> None:
+    vector = load("ledger_commitments")
+    for name, order, make in (
+        ("update", ("chain_id", "book", "task", "round", "node", "manifest", "salt"), update_commitment),
+        (
+            "observation",
+            ("chain_id", "book", "task", "round", "seed", "node", "root", "record", "salt"),
+            observation_commitment,
+        ),
+    ):
+        entry = vector[name]
+        # abi.encode of static values is one 32-byte word each: written out here, without the coder under test.
+        words = b"".join(
+            (value.to_bytes(32, "big") if isinstance(value := entry[key], int) else raw(value).rjust(32, b"\0"))
+            for key in order
+        )
+        arguments = {
+            key: raw(entry[key]) if isinstance(entry[key], str) and key != "book" else entry[key] for key in order
+        }
+        assert make(**arguments) == keccak(words) == raw(entry["commitment"])  # type: ignore[operator]
+    entry = vector["signer"]
+    signer = Signer.from_seed(entry["seed"].encode(), entry["label"])
+    assert signer.address == entry["address"]
+    assert signer.sign_digest(raw(entry["digest"])) == raw(entry["signature"])
+    entry = vector["staged"]
+    assert staged_order(entry["nodes"], raw(entry["seed"])) == entry["order"]

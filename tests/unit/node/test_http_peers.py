@@ -121,14 +121,16 @@ def get(url: str) -> tuple[int, str, bytes]:
 
 
 def http(body: bytes, *, status: str = "200 OK", length: int | None = None) -> bytes:
-    return b"HTTP/1.0 %s\r\nContent-Length: %d\r\n\r\n" % (status.encode(), len(body) if length is None else length) + body
+    return (
+        b"HTTP/1.0 %s\r\nContent-Length: %d\r\n\r\n" % (status.encode(), len(body) if length is None else length) + body
+    )
 
 
 def answer(*items: object, following: object = 1) -> bytes:
     return http(json.dumps({"next": following, "messages": items}).encode())
 
 
-# -- serving -----------------------------------------------------------------------------------------------------
+# -- serving ---------------------------------------------------------------------------------------------
 
 
 def test_a_node_serves_what_it_has_from_a_number_on(opened: Opener) -> None:
@@ -144,7 +146,10 @@ def test_a_node_serves_what_it_has_from_a_number_on(opened: Opener) -> None:
     assert json.loads(get(f"{node.url}/v1/messages?task=99")[2])["messages"] == []
 
 
-@pytest.mark.parametrize("query", ["", "?after=1", "?task=", "?task=x", "?task=1&after=y", "?task=1.5", "?task=1&after=" + "9" * 5_000])
+@pytest.mark.parametrize(
+    "query",
+    ["", "?after=1", "?task=", "?task=x", "?task=1&after=y", "?task=1.5", "?task=1&after=" + "9" * 5_000],
+)
 def test_a_query_that_is_no_number_is_a_bad_request(opened: Opener, query: str) -> None:
     assert get(f"{opened(Node).url}/v1/messages{query}")[0] == 400
 
@@ -182,7 +187,7 @@ def test_after_close_nobody_answers() -> None:
         urllib.request.urlopen(f"{node.url}/health", timeout=5)
 
 
-# -- exchanging ----------------------------------------------------------------------------------------------------
+# -- exchanging ------------------------------------------------------------------------------------------
 
 
 def test_two_nodes_exchange_messages(opened: Opener) -> None:
@@ -253,7 +258,7 @@ def test_large_honest_messages_arrive(opened: Opener) -> None:
     until(lambda: len(right.heard()) == 9)
 
 
-# -- hostile peers ---------------------------------------------------------------------------------------------------
+# -- hostile peers ---------------------------------------------------------------------------------------
 
 
 def outlives(opened: Opener, bad: str, asked: Callable[[Any], bool], *, deadline_s: float = 15.0) -> Any:
@@ -409,7 +414,10 @@ def test_an_endpoint_that_is_none_does_no_harm(opened: Opener, endpoint: str) ->
     outlives(opened, endpoint, lambda node: node.counted("pull_failures") > 1)
 
 
-@pytest.mark.parametrize("failure", [OSError("down"), ValueError("odd"), ChainUnavailable("away"), UnknownNode("UnknownNode", {"node": 1})])
+@pytest.mark.parametrize(
+    "failure",
+    [OSError("down"), ValueError("odd"), ChainUnavailable("away"), UnknownNode("UnknownNode", {"node": 1})],
+)
 def test_endpoints_that_cannot_be_read_now_are_read_later(opened: Opener, failure: Exception) -> None:
     good, node = opened(Node), opened(Node)
     tried = threading.Event()
@@ -427,17 +435,30 @@ def test_endpoints_that_cannot_be_read_now_are_read_later(opened: Opener, failur
 
 def test_deep_nesting_does_not_kill_the_process() -> None:
     """In a process of its own: a library raises the recursion limit so far that the C stack overflows first."""
-    code = (
-        "from node import http_peers as h; from node.message import Scope; from node.metrics import Metrics\n"
-        "p = h.HttpPeers(Scope(1, '0x' + 'ab' * 20), str, task=1, listen='127.0.0.1:0', metrics=Metrics())\n"
-        "h._get = lambda url: b'[' * 1_000_000\n"
-        "p._pull(1, 'http://x'); print('alive')"
-    )
+    code = """
+import threading
+from node import http_peers
+from node.message import Scope
+from node.metrics import Metrics
+
+asked, again = [], threading.Event()
+
+def deep(url):
+    asked.append(url)
+    if len(asked) > 1:
+        again.set()
+    return b"[" * 1_000_000
+
+http_peers._get, http_peers.PULL_EVERY_S = deep, 0.01
+peers = http_peers.HttpPeers(Scope(1, "0x" + "ab" * 20), str, task=1, listen="127.0.0.1:0", metrics=Metrics())
+peers.endpoints = lambda: {1: "http://127.0.0.1:1"}
+print("alive" if again.wait(30) else "deaf")
+"""
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert "alive" in ran.stdout, f"exit status {ran.returncode}: {ran.stderr[-300:]}"
 
 
-# -- addresses ---------------------------------------------------------------------------------------------------------
+# -- addresses -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

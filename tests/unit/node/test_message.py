@@ -33,7 +33,7 @@ JSON = st.recursive(
 WIRE = message(node=1, digest="ab").to_json()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(kind=st.sampled_from(Kind), body=st.dictionaries(st.text(max_size=6), JSON, max_size=3))
 def test_a_message_survives_the_wire_and_is_its_sender_s(kind: Kind, body: dict[str, Any]) -> None:
     sent = sign_message(signer(1), SCOPE, kind=kind, task=1, round_=2, node=1, body=body, attempt=3)
@@ -76,7 +76,10 @@ def test_the_digest_says_exactly_what_is_signed() -> None:
     one = message_digest({"a": 1}, SCOPE)
     assert len(one) == 32
     assert message_digest({"a": 1}, Scope(SCOPE.chain_id, SCOPE.book.removeprefix("0x"))) == one
-    others = [message_digest({"a": 2}, SCOPE), message_digest({"a": 1}, Scope(SCOPE.chain_id + 1, SCOPE.book))]
+    others = [
+        message_digest({"a": 2}, SCOPE),
+        message_digest({"a": 1}, Scope(SCOPE.chain_id + 1, SCOPE.book)),
+    ]
     assert len({one, *others}) == 3
 
 
@@ -173,7 +176,7 @@ def test_deep_nesting_is_refused_and_does_not_kill_the_process() -> None:
     assert "PeerError" in ran.stderr
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(position=st.integers(0, len(canonical_json(WIRE)) - 1), value=st.integers(0, 255))
 def test_one_changed_byte_is_never_accepted(position: int, value: int) -> None:
     data = bytearray(canonical_json(WIRE))

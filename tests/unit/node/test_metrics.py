@@ -35,7 +35,10 @@ def test_a_phase_that_fails_is_timed_and_does_not_shift_the_next(monkeypatch: py
 
 
 def test_an_unknown_phase_lists_the_valid_ones() -> None:
-    with pytest.raises(ValueError, match="unknown phase 'sleep'; valid: train, encode"), Metrics().phase("sleep"):
+    with (
+        pytest.raises(ValueError, match="unknown phase 'sleep'; valid: train, encode"),
+        Metrics().phase("sleep"),
+    ):
         pass
 
 
