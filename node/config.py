@@ -84,6 +84,15 @@ class SimulationConfig:
         names = {f.name for f in fields(SimulationConfig)}
         if set(data) != names:
             raise ConfigError(f"config.json has wrong fields: {sorted(set(data) ^ names)}")
+        default = SimulationConfig().to_json()
+        for name, value in data.items():
+            if type(value) is not type(default[name]):
+                raise ConfigError(
+                    f"config.json: {name} = {value!r:.99} is not of the right type", hint="make a new run"
+                )
+        texts = [*data["attack"], *data["options"].values()]
+        if not all(isinstance(text, str) for text in texts):
+            raise ConfigError("config.json: attacks and options are strings", hint="make a new run")
         return SimulationConfig(**{**data, "attack": tuple(data["attack"])})
 
     @property

@@ -36,7 +36,8 @@ def node_secret(home: Path) -> int:
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         temporary = home / ".secret.part"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        temporary.unlink(missing_ok=True)  # a leftover might be readable by others
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(str(int.from_bytes(os.urandom(8), "big") >> 1))
             file.flush()

@@ -36,7 +36,7 @@ class Journal:
                 entry = json.loads(line)
                 key = (int(entry["task"]), int(entry["round"]), str(entry["stage"]))
                 self._entries[key] = entry["data"]
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
                 raise JournalError(
                     f"{self.path} line {number} is not a journal entry",
                     hint="restore the file from a backup, or start the node with a new --home",
@@ -74,6 +74,11 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self.folder / name)
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # after a power cut the folder must know the new name too
+        finally:
+            os.close(folder)
 
     def read_blob(self, name: str) -> bytes:
         """Bytes kept by `write_blob`. Raises JournalError when they are gone."""

@@ -97,7 +97,10 @@ def sign_message(
 
 
 def _check_size(message: Message) -> None:
-    size = len(canonical_json(message.content()))
+    try:
+        size = len(canonical_json(message.content()))
+    except ValueError as error:
+        raise PeerError(f"a {message.kind.value} cannot be written: {error}") from error
     if size > MAX_MESSAGE_BYTES:
         raise PeerError(
             f"a {message.kind.value} of {size} bytes is above {MAX_MESSAGE_BYTES}", hint="put data in the store"

@@ -6,9 +6,10 @@ sizes are bounded, shapes are checked, and anything unexpected raises PeerError.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from node.errors import PeerError
 from node.message import Message, parse_message
@@ -19,6 +20,21 @@ from storage import canonical_json, parse_canonical_json
 
 MAX_RECORD_BYTES = 16 << 20
 MAX_MANIFEST_BYTES = 4096
+_MALFORMED = (AttributeError, LookupError, TypeError, ValueError, OverflowError, PeerError)
+
+
+class _Encoded(Protocol):
+    def to_bytes(self) -> bytes: ...
+
+
+R = TypeVar("R", bound=_Encoded)
+
+
+def _exact(record: R, data: bytes) -> R:
+    """The record, if `data` is its one spelling: equal records have equal digests."""
+    if record.to_bytes() != data:
+        raise PeerError("the record is not in canonical form")
+    return record
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,7 @@ class Manifest:
         """Parse untrusted bytes. Raises PeerError."""
         body = _parse(data, "manifest", {"task", "round", "node", "parent", "update", "codec"}, MAX_MANIFEST_BYTES)
         try:
-            return Manifest(
+            found = Manifest(
                 task=int(body["task"]),
                 round=int(body["round"]),
                 node=int(body["node"]),
@@ -59,8 +75,9 @@ class Manifest:
                 update=Artefact.from_json(body["update"]),
                 codec=str(body["codec"]),
             )
-        except (TypeError, ValueError) as error:
+        except _MALFORMED as error:
             raise PeerError(f"malformed manifest: {error}") from error
+        return _exact(found, data)
 
 
 @dataclass(frozen=True)
@@ -105,15 +122,16 @@ class ObservationRecord:
                 sketches={int(node): decode_sketch(value) for node, value in body["sketches"].items()},
                 member_sketches={int(node): decode_sketch(value) for node, value in body["member_sketches"].items()},
             )
-            return ObservationRecord(
+            found = ObservationRecord(
                 int(body["task"]),
                 int(body["round"]),
                 bytes.fromhex(body["seed"]),
                 int(body["node"]),
                 observation,
             )
-        except (AttributeError, TypeError, ValueError) as error:
+        except _MALFORMED as error:
             raise PeerError(f"malformed observation record: {error}") from error
+        return _exact(found, data)
 
 
 @dataclass(frozen=True)
@@ -168,7 +186,7 @@ class RoundRecord:
         }  # fmt: skip
         body = _parse(data, "round", names, MAX_RECORD_BYTES)
         try:
-            return RoundRecord(
+            found = RoundRecord(
                 task=int(body["task"]),
                 round=int(body["round"]),
                 attempt=int(body["attempt"]),
@@ -185,8 +203,9 @@ class RoundRecord:
                 model=Artefact.from_json(body["model"]),
                 model_sketch=str(body["model_sketch"]),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except _MALFORMED as error:
             raise PeerError(f"malformed round record: {error}") from error
+        return _exact(found, data)
 
 
 def _submission_entry(item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -198,8 +217,6 @@ def _submission_entry(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def submissions_root(submissions: Sequence[Mapping[str, Any]]) -> bytes:
     """SHA-256 of the canonical submissions list: `submissionsRoot` in the report."""
-    import hashlib
-
     return hashlib.sha256(canonical_json([dict(item) for item in submissions])).digest()
 
 

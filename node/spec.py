@@ -7,7 +7,7 @@ same on every machine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,6 +18,10 @@ from node.train import Recipe
 from storage import canonical_json, cid_of, digest_of, parse_canonical_json
 
 SPEC_VERSION = 1
+_NAMES = ("name", "codec", "aggregator", "weighting", "utility")
+_DECIMALS = (
+    "tau", "output_bound", "update_bound", "duplicate_tau", "cosine_margin", "byzantine_fraction", "utility_scale",
+)  # fmt: skip
 MAX_SPEC_BYTES = 1 << 20
 
 
@@ -33,15 +37,18 @@ class Artefact:
         return {"digest": self.digest.hex(), "length": self.length}
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Artefact:
-        """Inverse of `to_json`. Raises ConfigError on another shape."""
+    def from_json(data: object) -> Artefact:
+        """Inverse of `to_json`. Raises ConfigError on another shape or spelling."""
         try:
-            digest, length = bytes.fromhex(data["digest"]), int(data["length"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"an artefact needs a hex digest and a length, got {dict(data)!r}") from error
-        if len(digest) != 32 or length < 0:
-            raise ConfigError(f"an artefact needs a 32-byte digest and a length >= 0, got {dict(data)!r}")
-        return Artefact(digest, length)
+            found = Artefact(bytes.fromhex(data["digest"]), data["length"])  # type: ignore[index]
+            exact = len(found.digest) == 32 and type(found.length) is int and found.length >= 0
+        except (LookupError, TypeError, ValueError) as error:
+            raise ConfigError(f"an artefact needs a hex digest and a length, got {data!r:.99}") from error
+        if not exact or found.to_json() != data:
+            raise ConfigError(
+                f"an artefact needs a 32-byte digest in lower-case hex and a length >= 0, got {data!r:.99}"
+            )
+        return found
 
     @staticmethod
     def of(data: bytes) -> Artefact:
@@ -84,16 +91,32 @@ class TaskSpec:
     utility_scale: str = "0.25"
     version: int = field(default=SPEC_VERSION)
 
+    def __post_init__(self) -> None:
+        for name in _DECIMALS:
+            self.number(name)
+        for name, low, high in (("classes", 2, 2**31), ("sketch_rows", 8, 1024), ("probe_batch", 1, self.probe_shard)):
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ConfigError(f"{name} of a task must be an integer from {low} to {high}, got {value!r:.99}")
+        extents = (*self.shape, *(extent for _, shape in self.layout for extent in shape))
+        if not self.shape or not self.layout or any(type(e) is not int or e < 1 for e in extents):
+            raise ConfigError("the sample shape and every tensor shape of a task are made of integers >= 1")
+        texts = [getattr(self, name) for name in _NAMES] + [name for name, _ in self.layout]
+        if any(not isinstance(text, str) for text in texts) or len(dict(self.layout)) != len(self.layout):
+            raise ConfigError("names in a task are strings, and its tensors have distinct ones")
+        if any(len(shard.key_hash) != 32 for shard in self.probe):
+            raise ConfigError("the key hash of a probe shard has 32 bytes")
+
     def number(self, name: str) -> float:
         """A decimal field as float64. Raises ConfigError unless it is a finite decimal >= 0."""
         text = getattr(self, name)
         try:
-            value = Decimal(text)
-        except InvalidOperation as error:
-            raise ConfigError(f"{name} must be a decimal, got {text!r}") from error
-        if not value.is_finite() or value < 0:
-            raise ConfigError(f"{name} must be a finite decimal >= 0, got {text!r}")
-        return float(value)
+            value = float(Decimal(text)) if isinstance(text, str) else math.nan
+        except (InvalidOperation, ValueError, OverflowError) as error:
+            raise ConfigError(f"{name} must be a decimal, got {text!r:.99}") from error
+        if not math.isfinite(value) or value < 0:
+            raise ConfigError(f"{name} must be a finite decimal >= 0, as a string, got {text!r:.99}")
+        return value
 
     @property
     def parameters(self) -> int:
@@ -117,7 +140,7 @@ class TaskSpec:
         body["shape"] = list(self.shape)
         body["layout"] = [[name, list(shape)] for name, shape in self.layout]
         body["genesis"] = self.genesis.to_json()
-        body["recipe"] = {f.name: _plain(getattr(self.recipe, f.name)) for f in fields(self.recipe)}
+        body["recipe"] = {f.name: _plain(getattr(self.recipe, f.name), f.type) for f in fields(self.recipe)}
         body["probe"] = [_shard_json(shard) for shard in self.probe]
         return canonical_json(body)
 
@@ -128,37 +151,48 @@ class TaskSpec:
 
     @staticmethod
     def from_bytes(data: bytes) -> TaskSpec:
-        """Parse canonical bytes. Raises ConfigError on unknown versions or fields."""
-        body: Any = parse_canonical_json(data, max_bytes=MAX_SPEC_BYTES)
-        if not isinstance(body, dict) or body.get("version") != SPEC_VERSION:
-            raise ConfigError(
-                f"task spec version {SPEC_VERSION} expected", hint="upgrade credence or recreate the task"
-            )
-        names = {f.name for f in fields(TaskSpec)}
-        if set(body) != names:
-            raise ConfigError(f"task spec has wrong fields: {sorted(set(body) ^ names)}")
+        """Parse canonical bytes. Raises ConfigError on unknown versions or fields, and on any other spelling."""
         try:
+            body: Any = parse_canonical_json(data, max_bytes=MAX_SPEC_BYTES)
+            version = body.get("version") if isinstance(body, dict) else None
+            if version != SPEC_VERSION:
+                raise ConfigError(f"task spec version {SPEC_VERSION} expected, got {version!r:.99}", hint="upgrade")
+            names = {f.name for f in fields(TaskSpec)}
+            if set(body) != names:
+                raise ConfigError(f"task spec has wrong fields: {sorted(set(body) ^ names)}")
             recipe: dict[str, Any] = {f.name: _unplain(body["recipe"][f.name], f.type) for f in fields(Recipe)}
             body["recipe"] = Recipe(**recipe)
-            body["shape"] = tuple(int(extent) for extent in body["shape"])
-            body["layout"] = tuple((str(name), tuple(int(e) for e in shape)) for name, shape in body["layout"])
+            body["shape"] = tuple(body["shape"])
+            body["layout"] = tuple((name, tuple(shape)) for name, shape in body["layout"])
             body["genesis"] = Artefact.from_json(body["genesis"])
             body["probe"] = tuple(
                 ProbeShard(Artefact.from_json(shard["sealed"]), bytes.fromhex(shard["key_hash"]))
                 for shard in body["probe"]
             )
-        except (KeyError, TypeError, ValueError) as error:
+            spec = TaskSpec(**body)
+            exact = spec.to_bytes() == data
+        except ConfigError:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
             raise ConfigError(f"task spec is malformed: {error}") from error
-        return TaskSpec(**body)
+        if not exact:
+            raise ConfigError("task spec is not in canonical form", hint="its owner must publish it again")
+        return spec
 
 
 def _shard_json(shard: ProbeShard) -> dict[str, Any]:
     return {"sealed": shard.sealed.to_json(), "key_hash": shard.key_hash.hex()}
 
 
-def _plain(value: object) -> str | int:
+def _plain(value: object, kind: object) -> str | int:
+    if kind in (float, "float"):
+        return repr(float(str(value)))
     return value if isinstance(value, int | str) else repr(value)
 
 
 def _unplain(value: object, kind: object) -> object:
-    return float(str(value)) if kind in (float, "float") else value
+    if kind in (float, "float"):
+        return float(str(value))
+    if kind in (int, "int") and type(value) is not int:
+        raise ValueError(f"{value!r:.99} is no integer")
+    return value

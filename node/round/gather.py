@@ -146,6 +146,15 @@ def open_shard(store: Store, spec: TaskSpec, round_: int, key: bytes) -> Dataset
             hint="the task's owner broke its commitment; the round is skipped",
         )
     plain = unseal(fetch(store, shard.sealed), key)
+    try:
+        return _parse_shard(plain, spec)
+    except CodecError as error:
+        raise DataError(
+            f"the probe shard of round {round_} is malformed: {error}", hint="the round is skipped"
+        ) from error
+
+
+def _parse_shard(plain: bytes, spec: TaskSpec) -> Dataset:
     specs = [
         TensorSpec("x", (spec.probe_shard, *spec.shape), "float32"),
         TensorSpec("y", (spec.probe_shard,), "int64"),

@@ -5,8 +5,10 @@ re-derives years later. No I/O except fetching observation records by digest.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,7 @@ from node.verify import Observation, Submission
 from node.weight import WEIGHTINGS, normalise
 from storage import canonical_json
 
+log = logging.getLogger("credence.settle")
 _MODEL_DOMAIN = b"credence model sketch\x00"
 
 
@@ -120,9 +123,12 @@ def agreed_roster(facts: RoundFacts, rosters: Sequence[Message], acks: Sequence[
 def compile_dossier(facts: RoundFacts, messages: Sequence[Message], load: Callable[[Artefact], bytes]) -> Dossier:
     """Check every signature and binding of a round's evidence and put it in order.
 
-    `load` fetches an observation record by digest. A member whose revealed record is not what it committed to counts as
-    silent. Raises PeerError when there is no agreed roster or a signature is wrong.
+    `load` fetches an observation record by digest; its errors pass, since what is not here yet is nobody's fault. A
+    member whose revealed record is malformed, or not what it committed to, or votes where nothing was submitted, counts
+    as silent: what one member sends stops nobody else. Raises PeerError when there is no agreed roster or a signature
+    is wrong.
     """
+    messages = sorted(messages, key=lambda m: m.key)
     for message in messages:
         if (message.task, message.round) != (facts.task, facts.round):
             raise PeerError(f"evidence of round {message.round} in round {facts.round}")
@@ -137,11 +143,12 @@ def compile_dossier(facts: RoundFacts, messages: Sequence[Message], load: Callab
     opened = _opened_claims(of_kind[Kind.CLAIM_OPENED], claims)
     votes, observations = _revealed(facts, of_kind[Kind.REVEALED], committed, load)
     digest = roster_digest(roster).hex()
-    checks = {
-        m.node: frozenset(int(node) for node in m.body.get("false", []))
-        for m in of_kind[Kind.CHECKED]
-        if m.node in observations and m.body.get("roster") == digest
-    }
+    checks: dict[int, frozenset[int]] = {}
+    for message in of_kind[Kind.CHECKED]:
+        false = message.body.get("false")
+        if message.node not in observations or message.body.get("roster") != digest or not _is_nodes(false):
+            continue
+        checks.setdefault(message.node, frozenset(false))
     evidence = Evidence(
         slots=facts.trainer_slots,
         verifier_slots=facts.verifier_slots,
@@ -150,7 +157,11 @@ def compile_dossier(facts: RoundFacts, messages: Sequence[Message], load: Callab
         claims=opened,
         checks=checks,
     )
-    return Dossier(tuple(sorted(messages, key=lambda m: m.key)), evidence, votes)
+    return Dossier(tuple(messages), evidence, votes)
+
+
+def _is_nodes(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(node) is int for node in value)
 
 
 def _signer(facts: RoundFacts, node: int) -> str:
@@ -184,20 +195,35 @@ def _revealed(
         promise = committed.get(message.node)
         if promise is None or message.node not in facts.seats or message.node in observations:
             continue
-        vote, artefact = vote_of(facts, message)
-        if promise.body.get("commitment") != vote.commitment.hex():
+        try:
+            vote, artefact = vote_of(facts, message)
+            if promise.body.get("commitment") != vote.commitment.hex():
+                raise PeerError("the reveal is not what was committed to")
+            observation = _checked_observation(facts, vote, ObservationRecord.from_bytes(load(artefact)))
+        except PeerError as error:
+            log.warning("round=%d peer=%d reason=observation dropped: %s", facts.round, message.node, error)
             continue
-        record = ObservationRecord.from_bytes(load(artefact))
-        same = (record.task, record.round, record.seed, record.node) == (
-            facts.task,
-            facts.round,
-            facts.seed,
-            message.node,
-        )
-        if same and tree_root(pack_scores(record.observation.votes)) == vote.root:
-            votes.append(vote)
-            observations[message.node] = record.observation
+        votes.append(vote)
+        observations[message.node] = observation
     return tuple(votes), observations
+
+
+def _checked_observation(facts: RoundFacts, vote: Vote, record: ObservationRecord) -> Observation:
+    """The observation of a record that belongs to this vote; raise PeerError where anything does not fit.
+
+    A vote outside of the committed lanes would be the only one there, hence the median that the contract expects: it
+    would make a fault of every honest report. So a vector that has one is no vector at all.
+    """
+    place = (record.task, record.round, record.seed, record.node)
+    if place != (facts.task, facts.round, facts.seed, vote.node):
+        raise PeerError("the record is of another round or node")
+    votes = record.observation.votes
+    due = {entry.slot for entry in facts.commitments}
+    if len(votes) != len(facts.trainer_slots) or any(lane and slot not in due for slot, lane in enumerate(votes)):
+        raise PeerError("it does not vote on exactly the trainers that submitted")
+    if tree_root(pack_scores(votes)) != vote.root:
+        raise PeerError("its votes do not hash to its root")
+    return record.observation
 
 
 def vote_of(facts: RoundFacts, reveal: Message) -> tuple[Vote, Artefact]:
@@ -207,6 +233,8 @@ def vote_of(facts: RoundFacts, reveal: Message) -> tuple[Vote, Artefact]:
         artefact = Artefact.from_json(reveal.body["record"])
     except (KeyError, TypeError, ValueError) as error:
         raise PeerError(f"malformed observation reveal of node {reveal.node}: {error}") from error
+    if len(root) != 32 or len(salt) != 32:
+        raise PeerError(f"root and salt of node {reveal.node}'s reveal have 32 bytes")
     commitment = observation_commitment(
         chain_id=facts.scope.chain_id,
         book=facts.scope.book,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ledger.contract_errors import UnknownNode
-from ledger.errors import ChainUnavailable
+from ledger.errors import BadArgument, ChainUnavailable
 from node import http_peers
 from node.errors import ConfigError, PeerError
 from node.http_peers import MAX_ANSWER_BYTES, MAX_MESSAGES, HttpPeers, parse_listen
@@ -29,7 +29,9 @@ MEMBERS = 100
 
 
 def signer_of(node: int) -> str:
-    """As the chain answers: a node that nobody registered is an error of the contract."""
+    """As the chain answers: a node that nobody registered is an error of the contract, a huge id one of the encoder."""
+    if node >= 2**32:
+        raise BadArgument(f"{node} is no uint32")
     if node > MEMBERS:
         raise UnknownNode("UnknownNode", {"node": node})
     return address(node)

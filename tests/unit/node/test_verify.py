@@ -134,13 +134,15 @@ def test_an_update_whose_outputs_exceed_the_bound_is_rejected() -> None:
     assert set(found.sketches) == {1}
 
 
-def test_values_that_overflow_are_rejected_and_do_not_stop_the_others() -> None:
-    wild = update(3e38, 3e38, 0, 0, 0, 0)
+@pytest.mark.parametrize("sample", [(2, 0, 1), (2, 0, -2)], ids=["infinity", "nan"])
+def test_outputs_that_overflow_are_rejected_and_do_not_stop_the_others(sample: tuple[int, ...]) -> None:
+    wild = submission(3, update(3e38, 0, 3e38, 0, 0, 0))
+    batch = Dataset(np.array([sample], dtype=np.float32), np.array([0]), 2)
     spec = tiny_spec(update_bound="1" + "0" * 39)
-    found = seen([*honest(2), submission(3, wild)], spec=spec, stakes=dict.fromkeys(range(1, 10), 1_000))
+    found = seen([*honest(2), wild], spec=spec, probe=batch)
+    assert found.reasons == {1: Reason.ACCEPTED, 2: Reason.ACCEPTED, 3: Reason.NORM_BOUND}
     assert found.votes[2] == REJECTED
-    assert found.reasons[3] is Reason.NORM_BOUND
-    assert found.votes[0] > REJECTED
+    assert set(found.sketches) == {1, 2}
 
 
 # -- near-duplicates -------------------------------------------------------------------------------------
@@ -227,10 +229,11 @@ def test_weight_decides_who_points_away() -> None:
     assert poor.reasons == {1: Reason.ACCEPTED, 2: Reason.ACCEPTED, 3: Reason.NEGATIVE_COSINE}
 
 
-def test_who_has_no_stake_turns_nobody_away() -> None:
+def test_who_has_no_stake_turns_nobody_away_and_earns_nothing() -> None:
     found = seen([submission(1, GOOD), submission(2, -GOOD)], stakes={1: 10, 2: 0})
-    assert found.reasons[1] is Reason.ACCEPTED
+    assert found.reasons == {1: Reason.ACCEPTED, 2: Reason.ACCEPTED}
     assert found.votes[0] > ACCEPTED_BASE
+    assert found.votes[1] == ACCEPTED_BASE
 
 
 # -- sketches --------------------------------------------------------------------------------------------
