@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 import numpy as np
@@ -56,8 +57,8 @@ class AttackKind:
     """How one attack behaves.
 
     An attack on the update itself forges it; one on the protocol leaves it and is carried out by the round's
-    machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes) and
-    `skips_work` (a verifier that guesses instead of evaluating).
+    machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes), `malforms` (one
+    whose bytes are broken or missing, see `Malformation`) and `skips_work` (a verifier that guesses).
     """
 
     name: str
@@ -67,6 +68,7 @@ class AttackKind:
     strengths: str = ""
     accepts: Callable[[str], bool] = _no_strength
     copies_commitment: bool = False
+    malforms: bool = False
     skips_work: bool = False
 
     def forge(self, update: FloatArray, *, context: ForgeContext) -> FloatArray:
@@ -79,6 +81,17 @@ class AttackKind:
         if strength is not None and not self.accepts(strength):
             allowed = f"strength: {self.strengths}" if self.strengths else "it takes no strength"
             raise ConfigError(f"attack {self.name!r} has no strength {strength!r}", hint=allowed)
+
+
+class Malformation(Enum):
+    """How a `malformed` trainer's submission is broken."""
+
+    TRUNCATED = "truncated"
+    OVERSIZED = "oversized"
+    WRONG_SHAPE = "wrong_shape"
+    NON_FINITE = "non_finite"
+    WITHHELD = "withheld"  # revealed, but the bytes are nowhere
+    UNREVEALED = "unrevealed"  # committed, then silent
 
 
 ATTACKS: Registry[AttackKind] = Registry("attack")
@@ -145,4 +158,14 @@ _add(
     )
 )
 _add(AttackKind("copycat", "trainer", "republishes another trainer's commitment and bytes", copies_commitment=True))
+_add(
+    AttackKind(
+        "malformed",
+        "trainer",
+        "sends broken bytes, or none",
+        strengths=", ".join(kind.value for kind in Malformation),
+        accepts=lambda text: text in {kind.value for kind in Malformation},
+        malforms=True,
+    )
+)
 _add(AttackKind("lazy_verifier", "verifier", "guesses instead of evaluating", skips_work=True))

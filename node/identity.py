@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from ledger import Chain, Signer, create_key, list_keys, load_key, read_password
+from ledger import Chain, RpcChain, Signer, create_key, list_keys, load_key, read_password
 from node.errors import ConfigError
 
 DEFAULT_HOME = Path(".credence")
@@ -61,3 +61,9 @@ def ensure_gas_money(chain: Chain, address: str) -> None:
         raise ConfigError(f"{address} has no gas money", hint="send it some of the chain's coin")
     sent = chain.w3.eth.send_transaction({"from": unlocked[0], "to": address, "value": GAS_MONEY})  # type: ignore[typeddict-item]
     chain.wait(bytes(sent), timeout_s=60)
+
+
+def require_live(chain: Chain, *, timeout_s: float = 10.0) -> None:
+    """Raise ClockStandsStill where no block comes: phases end by the chain's clock alone."""
+    if isinstance(chain, RpcChain):
+        chain.require_moving_clock(timeout_s)

@@ -92,8 +92,8 @@ def timing_for(config: SimulationConfig, *, moves_clock: bool) -> Timing:
     if moves_clock:
         per_node = 2 * (config.nodes + config.verifiers)
         return Timing(600 + per_node, 600 + per_node, 1_800 + per_node, 600, 900 + per_node)
-    busy = 10 + 2 * (config.nodes + config.verifiers)
-    return Timing(busy + 10, busy, 3 * busy, 5, 2 * busy)
+    people = config.nodes + config.verifiers  # each transaction waits for a block of its own
+    return Timing(10 + 2 * people, 5 + people, 40 + 2 * people, 3, 30 + people)
 
 
 def establish(

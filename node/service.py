@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
-from ledger import Chain, Ledger, Role, RpcChain, Signer, deployments, open_chain
+from ledger import Ledger, Role, Signer, deployments, open_chain
 from ledger.errors import ChainUnavailable
 from node.attacks import ATTACKS, AttackSpec, parse_attack
 from node.data import Dataset
 from node.errors import ConfigError
 from node.http_peers import HttpPeers, parse_listen
-from node.identity import ensure_gas_money, node_secret, own_key
+from node.identity import ensure_gas_money, node_secret, own_key, require_live
 from node.journal import Journal
 from node.message import Scope
 from node.metrics import Metrics
@@ -29,11 +29,9 @@ from node.network import SEAT_STAKE
 from node.partition import partition
 from node.publish import task_split
 from node.round.actor import Actor, Context
-from node.round.adversary import CopycatTrainer, ForgingTrainer, LazyVerifier
+from node.round.adversary import make_trainer, make_verifier
 from node.round.gather import fetch_record
 from node.round.owner import Owner
-from node.round.trainer import Trainer
-from node.round.verifier import Verifier
 from node.round.view import TaskView
 from node.seeds import derive_bytes, derive_seed
 from node.spec import TaskSpec
@@ -84,12 +82,6 @@ def run_node(options: NodeOptions, password: str, *, say: Callable[[str], None])
             store.close()
     finally:
         chain.close()
-
-
-def require_live(chain: Chain, *, timeout_s: float = 10.0) -> None:
-    """Raise ClockStandsStill where no block comes: phases end by the chain's clock alone."""
-    if isinstance(chain, RpcChain):
-        chain.require_moving_clock(timeout_s)
 
 
 def _attack_of(options: NodeOptions) -> AttackSpec | None:
@@ -192,16 +184,11 @@ def _actor(context: Context, options: NodeOptions, data: Dataset | None, attack:
     if options.role == "owner":
         return Owner(context, secret=derive_bytes(secret, "probe secret"))
     if options.role == "verifier":
-        kind = Verifier if attack is None else LazyVerifier
         slot = context.view.slots(Role.VERIFIER).get(context.node, 0)
         turn = context.view.state.params.attempt_s // 10
-        return kind(context, run_seed=secret, patience_s=(slot + 1) * max(1, turn))
+        return make_verifier(context, run_seed=secret, attack=attack, patience_s=(slot + 1) * max(1, turn))
     assert data is not None
-    if attack is None:
-        return Trainer(context, data, run_seed=secret)
-    if attack.name == "copycat":
-        return CopycatTrainer(context, data, run_seed=secret)
-    return ForgingTrainer(context, data, run_seed=secret, attack=attack.name, strength=attack.strength)
+    return make_trainer(context, data, run_seed=secret, attack=attack)
 
 
 def _loop(actor: Actor, view: TaskView, say: Callable[[str], None]) -> None:

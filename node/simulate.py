@@ -22,19 +22,19 @@ from node.baseline import plain_averaging
 from node.config import SimulationConfig
 from node.data import Dataset
 from node.errors import ConfigError, NodeError
+from node.identity import ensure_gas_money, require_live
 from node.journal import Journal
 from node.message import Scope
 from node.metrics import Metrics
 from node.model import Evaluator, initial_parameters
-from node.network import Member, Network, establish, funded_addresses, key_seed, timing_for
+from node.network import Network, establish, funded_addresses, key_seed, timing_for
 from node.partition import partition
 from node.peers import Board
 from node.round.actor import Actor, Context
-from node.round.adversary import CopycatTrainer, ForgingTrainer, LazyVerifier
+from node.round.adversary import make_trainer, make_verifier
 from node.round.gather import load_model
 from node.round.owner import Owner
-from node.round.trainer import Trainer
-from node.round.verifier import CHECK_BY, OBSERVE_BY, REVEAL_BY, Verifier
+from node.round.verifier import CHECK_BY, OBSERVE_BY, REVEAL_BY
 from node.round.view import TaskView
 from node.seeds import derive_seed
 from node.summary import RunSummary, load_round_record, round_row, summarise
@@ -152,7 +152,11 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
 
 def _open_chain(config: SimulationConfig, folder: Path) -> Chain:
     if config.chain != "tester":
-        return open_chain(config.chain)
+        chain = open_chain(config.chain)
+        require_live(chain)
+        for address in funded_addresses(config):
+            ensure_gas_money(chain, address)
+        return chain
     archive = folder / "archive.jsonl"
     seed = key_seed(config.seed)
     if archive.exists():
@@ -188,23 +192,14 @@ def make_actors(
     actors: list[Actor] = [Owner(context("owner", 0, network.owner), secret=network.secret)]
     for member, shard in zip(network.of_role(Role.TRAINER), shards, strict=True):
         person = member.identity
-        actors.append(_trainer(context(person.label, member.node, person.hot), member, shard, config.seed))
+        own = context(person.label, member.node, person.hot)
+        actors.append(make_trainer(own, shard, run_seed=config.seed, attack=person.attack))
     patience = timing_for(config, moves_clock=network.ledger.chain.can_move_clock).attempt_s // 10
     for member in network.of_role(Role.VERIFIER):
         person = member.identity
-        kind = Verifier if person.attack is None else LazyVerifier
         own = context(person.label, member.node, person.hot)
-        actors.append(kind(own, run_seed=config.seed, patience_s=patience))
+        actors.append(make_verifier(own, run_seed=config.seed, attack=person.attack, patience_s=patience))
     return actors
-
-
-def _trainer(context: Context, member: Member, shard: Dataset, seed: int) -> Trainer:
-    attack = member.identity.attack
-    if attack is None:
-        return Trainer(context, shard, run_seed=seed)
-    if attack.name == "copycat":
-        return CopycatTrainer(context, shard, run_seed=seed)
-    return ForgingTrainer(context, shard, run_seed=seed, attack=attack.name, strength=attack.strength)
 
 
 def _drive(

@@ -13,8 +13,7 @@ from pathlib import Path
 from ledger import Chain, LedgerError, deployments, list_keys, open_chain
 from ledger.abi import CONTRACTS, artefact
 from node.errors import NodeError
-from node.identity import DEFAULT_HOME
-from node.service import require_live
+from node.identity import DEFAULT_HOME, require_live
 from node.source import DEFAULT_DEPLOYMENTS
 from storage import StorageError, cid_of, open_store
 

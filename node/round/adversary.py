@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from node.attacks import ATTACKS, ForgeContext
+from node.attacks import ATTACKS, AttackSpec, ForgeContext, Malformation
+from node.codec import CODECS
 from node.data import Dataset
 from node.message import Message
 from node.model import flatten
@@ -16,6 +17,7 @@ from node.round.verifier import Verifier
 from node.score import ACCEPTED_BASE
 from node.seeds import derive_seed
 from node.verify import Observation, Reason
+from storage import encode
 
 
 class ForgingTrainer(Trainer):
@@ -89,6 +91,39 @@ class CopycatTrainer(Trainer):
         return False
 
 
+class MalformedTrainer(Trainer):
+    """Trains honestly, then breaks what it sends in one of the ways of `Malformation`."""
+
+    def __init__(self, context: Context, data: Dataset, *, run_seed: int, strength: str | None = None) -> None:
+        super().__init__(context, data, run_seed=run_seed)
+        self._fault = Malformation(strength or Malformation.TRUNCATED.value)
+
+    def payload(self, update: NDArray[np.float32]) -> bytes:
+        if self._fault is Malformation.NON_FINITE:
+            update = np.where(np.arange(update.size) == update.size // 2, np.float32("nan"), update)
+        honest = super().payload(update)
+        if self._fault is Malformation.TRUNCATED:
+            return honest[:-100]
+        if self._fault is Malformation.OVERSIZED:
+            return honest + bytes(self.context.spec.max_update_bytes)
+        if self._fault is Malformation.WRONG_SHAPE:
+            spec = self.context.spec
+            flipped = CODECS.get(spec.codec).encode(update, spec.layout)
+            return encode({name: tensor.reshape(-1) for name, tensor in flipped.items()})
+        return honest
+
+    def published(self, round_: int) -> tuple[str, ...]:
+        names = super().published(round_)
+        return names[1:] if self._fault is Malformation.WITHHELD else names
+
+    def _reveal(self, round_: int) -> bool:
+        return self._fault is not Malformation.UNREVEALED and super()._reveal(round_)
+
+    def _claim(self, round_: int) -> bool:
+        """It has nothing to claim: its own bytes do not decode."""
+        return False
+
+
 class LazyVerifier(Verifier):
     """Evaluates nothing: accepts every reveal with one score, guesses sketches, finds no fault in anyone."""
 
@@ -107,3 +142,21 @@ class LazyVerifier(Verifier):
 
     def _refuse_omissions(self, facts: RoundFacts, roster: Message) -> None:
         """It checks nothing."""
+
+
+def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: AttackSpec | None) -> Trainer:
+    """The honest trainer, or the one that carries out `attack`."""
+    if attack is None:
+        return Trainer(context, data, run_seed=run_seed)
+    kind = ATTACKS.get(attack.name)
+    if kind.copies_commitment:
+        return CopycatTrainer(context, data, run_seed=run_seed)
+    if kind.malforms:
+        return MalformedTrainer(context, data, run_seed=run_seed, strength=attack.strength)
+    return ForgingTrainer(context, data, run_seed=run_seed, attack=attack.name, strength=attack.strength)
+
+
+def make_verifier(context: Context, *, run_seed: int, attack: AttackSpec | None, patience_s: int) -> Verifier:
+    """The honest verifier, or the one that carries out `attack`."""
+    kind = LazyVerifier if attack is not None and ATTACKS.get(attack.name).skips_work else Verifier
+    return kind(context, run_seed=run_seed, patience_s=patience_s)

@@ -55,8 +55,7 @@ class Trainer(Actor):
             trained = train(module, parent, self.data, context.spec.recipe, seed=seed)
             update = self.forge(round_, flatten(trained) - flatten(parent))
         with context.metrics.phase("encode"):
-            layout = context.spec.layout
-            payload = encode(CODECS.get(context.spec.codec).encode(update, layout))
+            payload = self.payload(update)
             manifest = Manifest(
                 context.task, round_, context.node, parent_digest, Artefact.of(payload), context.spec.codec
             ).to_bytes()
@@ -69,6 +68,11 @@ class Trainer(Actor):
     def forge(self, round_: int, update: NDArray[np.float32]) -> NDArray[np.float32]:
         """What is sent in the place of the honest update. Honest trainers send it unchanged."""
         return update
+
+    def payload(self, update: NDArray[np.float32]) -> bytes:
+        """The bytes that are committed to: the update in the task's codec."""
+        spec = self.context.spec
+        return encode(CODECS.get(spec.codec).encode(update, spec.layout))
 
     def _salt(self, round_: int) -> bytes:
         return derive_bytes(self.run_seed, "salt", round_, self.context.node)
@@ -101,7 +105,7 @@ class Trainer(Actor):
             return False
         context = self.context
         with context.metrics.phase("store"):
-            for name in (f"update-{round_}", f"manifest-{round_}"):
+            for name in self.published(round_):
                 context.store.pin(context.store.put(context.journal.read_blob(name)))
         manifest = Artefact.from_json(self.recall(round_, "trained")["manifest"])
         with context.metrics.phase("chain"):
@@ -116,6 +120,10 @@ class Trainer(Actor):
             )
         self.record(round_, "revealed")
         return True
+
+    def published(self, round_: int) -> tuple[str, ...]:
+        """Names of the blobs that the reveal puts into the store."""
+        return (f"update-{round_}", f"manifest-{round_}")
 
     # -- POST ----------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ CLI = HOME / "node_modules" / "ipfs" / "src" / "cli.js"
 _ANY_PORT = "/ip4/127.0.0.1/tcp/0"
 
 
-class DaemonMissing(AssertionError):  # noqa: N818 - it says what happened
+class DaemonMissing(AssertionError):
     """The daemon is not installed. A failure, not a skip: a suite that skips proves nothing."""
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("demo")
 Run = tuple[Path, dict[str, Any]]
 
 
-@pytest.fixture()
+@pytest.fixture
 def copy(small_run: Run, tmp_path: Path) -> Path:
     """The small run, free to be damaged."""
     folder = tmp_path / "run"

@@ -109,7 +109,9 @@ def check_outcome(folder: Path, chain: str, store: str, nodes: dict[str, Node]) 
     assert [row["rounds"] for row in rows] == [2] * (TRAINERS + VERIFIERS)
     report = json.loads(credence("audit", *source, "--replay", "--json").stdout)
     assert report["rounds"] == [1, 2]
-    steps = json.loads(credence("reputation", *source, "--node", str(rows[-1]["node"]), "--explain", "2", "--json").stdout)
+    steps = json.loads(
+        credence("reputation", *source, "--node", str(rows[-1]["node"]), "--explain", "2", "--json").stdout
+    )
     assert all(step["gas"] for step in steps if step["tx"])
 
 

@@ -128,6 +128,21 @@ def test_protocol_attacks_are_rejected_with_their_reason(tmp_path: Path, attack:
     assert all(not node["rejections"] for node in result["nodes"] if node["honest"])
 
 
+def test_broken_submissions_are_rejected_with_a_reason_and_the_round_goes_on(tmp_path: Path) -> None:
+    expected = {
+        "truncated": "truncated", "oversized": "oversized", "wrong_shape": "wrong_shape", "non_finite": "non_finite",
+        "withheld": "unavailable", "unrevealed": "unrevealed",
+    }  # fmt: skip
+    attacks = [word for kind in expected for word in ("--attack", f"malformed={kind}:1")]
+    options = ("--task", "breast_cancer", "--nodes", "9", "--rounds", "1", *attacks)
+    result = simulate_json(tmp_path / "run", options)
+    reasons = [[r["reason"] for r in node["rejections"]] for node in result["nodes"] if not node["honest"]]
+    assert reasons == [[reason] for reason in expected.values()]
+    assert result["rounds"][0]["settled"]
+    assert result["rounds"][0]["accepted"] == 3
+    credence("audit", "--run", str(tmp_path / "run"), "--replay")
+
+
 @pytest.mark.parametrize("aggregator", ["mean", "median", "multi_krum"])
 def test_every_aggregator_settles_a_run_that_audits(tmp_path: Path, aggregator: str) -> None:
     options = (

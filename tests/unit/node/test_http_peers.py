@@ -330,6 +330,7 @@ def test_an_answer_that_is_none_is_counted_and_logged(opened: Opener, caplog: py
         {**message(2).to_json(), "body": {"x": 0.5}},
         {**message(2).to_json(), "body": {"x": None}},
         message(2, key=3).to_json(),
+        message(2, task=TASK + 1).to_json(),
         {**message(2).to_json(), "node": 3},
         {**message(2).to_json(), "node": MEMBERS + 1},
         {**message(2).to_json(), "node": 2**64 - 1},

@@ -229,3 +229,24 @@ def test_signing_twice_gives_the_same_bytes() -> None:
     """After a restart a node says again what it said: that must not look like a second message."""
     assert message(1).signature == message(1).signature
     assert signer(1).address == address(1)
+
+
+def test_a_flood_does_not_go_round_for_ever() -> None:
+    """What a board did not keep it must not take again from a peer that did, or both would pull without an end."""
+    flood = [message(66, attempt=attempt) for attempt in range(1_200)]
+    boards, cursors, moved = (board(), board()), [0, 0], [0, 0]
+    for mine, offered in zip(boards, (flood, flood[::-1]), strict=True):
+        for item in offered:
+            with suppress(PeerError):
+                mine.publish(item)
+    for _ in range(5):  # both pull at the same time
+        pulled = [source.since(TASK, cursor, limit=5_000) for source, cursor in zip(boards, cursors, strict=True)]
+        cursors = [following for following, _ in pulled]
+        for mine, (_, fresh) in zip(boards[::-1], pulled, strict=True):
+            for item in fresh:
+                with suppress(PeerError):
+                    mine.publish(item)
+        moved = [
+            len(source.since(TASK, cursor, limit=5_000)[1]) for source, cursor in zip(boards, cursors, strict=True)
+        ]
+    assert moved == [0, 0]

@@ -91,9 +91,7 @@ def test_bad_addresses_show_good_ones(spec: str) -> None:
 
 
 def test_every_error_keeps_text_hint_and_code_across_processes() -> None:
-    kinds = [
-        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, StorageError)
-    ]
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, StorageError)]
     assert len(kinds) == 9
     assert len({kind.code for kind in kinds}) == len(kinds)
     for kind in kinds:
