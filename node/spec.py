@@ -85,7 +85,7 @@ class TaskSpec:
     duplicate_tau: str = "0.01"
     cosine_margin: str = "0.1"
     aggregator: str = "trimmed_mean"
-    byzantine_fraction: str = "0.2"
+    byzantine_fraction: str = "0.1"
     weighting: str = "stake"
     utility: str = "loo"
     utility_scale: str = "0.25"

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from node.report_html import render_picture
 
+ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- transcript -->", "<!-- /transcript -->"
 
 

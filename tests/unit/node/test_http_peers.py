@@ -386,7 +386,7 @@ def test_a_peer_that_drips_does_not_hold_the_others_up(opened: Opener, head: byt
             sock.sendall(b"x")
 
     rogue = opened(Rogue, drip)
-    outlives(opened, rogue.url, lambda _: rogue.asked > 0, deadline_s=5)
+    outlives(opened, rogue.url, lambda _: rogue.asked > 0, deadline_s=10)
 
 
 def test_a_peer_that_never_answers_does_not_hold_the_others_up(opened: Opener) -> None:
