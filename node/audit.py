@@ -182,7 +182,7 @@ def _audit_round(
     _check_beacon(source, facts, findings)
     _check_artefacts(source, spec, facts, record, findings)
     with _blame(f"{where}: evidence"):
-        dossier = compile_dossier(facts, list(record.evidence), lambda a: fetch(source.store, a))
+        dossier = compile_dossier(facts, list(record.evidence), lambda a: fetch_record(source.store, a.digest))
     findings.add("signature", count=len(record.evidence))
     _check_results(facts, spec, dossier, record, findings)
     derived = make_report(facts, dossier, record)

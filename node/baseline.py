@@ -43,9 +43,10 @@ def plain_averaging(
     model, previous, accuracies = genesis, None, []
     for round_ in range(1, rounds + 1):
         updates: list[NDArray[np.float32]] = []
+        honest: NDArray[np.float32] | None = None
         for node, shard, attack in zip(node_ids, shards, attacks, strict=True):
-            if attack is not None and ATTACKS.get(attack.name).copies_commitment and updates:
-                updates.append(updates[0])
+            if attack is not None and ATTACKS.get(attack.name).copies_commitment and honest is not None:
+                updates.append(honest)
                 tick()
                 continue
             seed = derive_seed(run_seed, "train", round_, node)
@@ -59,6 +60,8 @@ def plain_averaging(
                     strength=attack.strength,
                 )
                 update = ATTACKS.get(attack.name).forge(update, context=context)
+            elif honest is None:
+                honest = update
             updates.append(update)
             tick()
         step = mean(np.stack(updates), np.full(len(updates), 1 / len(updates)), f=0.0)

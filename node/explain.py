@@ -176,7 +176,7 @@ def _observation_steps(source: Source, node: int, role: Role, record: RoundRecor
             continue
         artefact = Artefact.from_json(message.body["record"])
         try:
-            seen = ObservationRecord.from_bytes(fetch(source.store, artefact)).observation
+            seen = ObservationRecord.from_bytes(fetch_record(source.store, artefact.digest)).observation
         except StorageError as error:
             steps.append(Step("observation", f"member {message.node}: record is missing: {error}", {}))
             continue

@@ -31,7 +31,7 @@ PULL_EVERY_S = 0.3
 REQUEST_TIMEOUT_S = 5.0
 MAX_ANSWER_BYTES = 8 * MAX_MESSAGE_BYTES
 MAX_MESSAGES = 256
-MAX_PULLS = 8
+MAX_PULLS = 32
 
 
 class HttpPeers(Peers):
@@ -52,6 +52,7 @@ class HttpPeers(Peers):
         self.endpoints = endpoints
         self._metrics = metrics
         self._seen: dict[str, int] = {}
+        self._flying: set[str] = set()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(MAX_PULLS, thread_name_prefix="peers-pull")
         host, port = parse_listen(listen)
@@ -79,13 +80,14 @@ class HttpPeers(Peers):
 
     def answer(self, task: int, after: int) -> bytes:
         """The messages kept from number `after` on, as served to peers."""
-        limit = MAX_MESSAGES
-        while True:
-            following, fresh = self._board.since(task, after, limit=limit)
-            body = json.dumps({"next": following, "messages": [m.to_json() for m in fresh]}).encode()
-            if len(body) <= MAX_ANSWER_BYTES or limit == 1:
-                return body
-            limit //= 2
+        size = fitting = 0
+        for message in self._board.since(task, after, limit=MAX_MESSAGES)[1]:
+            size += len(json.dumps(message.to_json())) + 2
+            if fitting and size > MAX_ANSWER_BYTES // 2:
+                break
+            fitting += 1
+        following, fresh = self._board.since(task, after, limit=max(1, fitting))
+        return json.dumps({"next": following, "messages": [m.to_json() for m in fresh]}).encode()
 
     def metrics_text(self) -> bytes:
         """Prometheus text."""
@@ -105,9 +107,11 @@ class HttpPeers(Peers):
     def _pull_forever(self) -> None:
         while not self._stop.wait(PULL_EVERY_S):
             others = [(node, endpoint) for node, endpoint in self._peers() if endpoint != self.url]
-            # In parallel, so that slow peers cost the others little.
-            for _ in self._pool.map(lambda peer: self._pull(*peer), others):
-                continue
+            for node, endpoint in others:
+                # At most one request in flight for each peer: a slow one costs the others nothing but a thread.
+                if endpoint not in self._flying:
+                    self._flying.add(endpoint)
+                    self._pool.submit(self._pull_safely, node, endpoint)
 
     def _peers(self) -> list[tuple[int, str]]:
         try:
@@ -115,6 +119,14 @@ class HttpPeers(Peers):
         except (LedgerError, OSError, ValueError) as error:  # the chain is briefly away: the main loop reports it
             log.warning("peers unknown for now: %s", error)
             return []
+
+    def _pull_safely(self, node: int, endpoint: str) -> None:
+        try:
+            self._pull(node, endpoint)
+        except Exception:
+            log.exception("pull: peer=%d", node)
+        finally:
+            self._flying.discard(endpoint)
 
     def _pull(self, node: int, endpoint: str) -> None:
         try:

@@ -17,7 +17,7 @@ from node.message import Kind, Message, Scope, verify_message
 
 log = logging.getLogger("credence.peers")
 KEEP_ROUNDS = 3
-MAX_KEPT = 512
+MAX_KEPT = 128  # messages of one node in one round
 
 Key = tuple[str, int, int, int, int]
 
@@ -82,13 +82,16 @@ class Board(Peers):
         latest = max(message.round, self._latest.get(sender, 0))
         if message.round <= latest - KEEP_ROUNDS:
             raise PeerError(f"message of round {message.round} is older than the last {KEEP_ROUNDS} rounds")
+        own = [key for key in self._messages if (key[1], key[4]) == sender]
+        # Refused and not swapped for an older one, which a peer would send again: two boards would never come to rest.
+        if sum(key[2] == message.round for key in own) >= MAX_KEPT:
+            raise PeerError(f"node {message.node} has said {MAX_KEPT} things in round {message.round}")
+        for key in own:
+            if key[2] <= latest - KEEP_ROUNDS:
+                del self._messages[key]
         self._latest[sender] = latest
         self._messages[message.key] = (self._next, message)
         self._next += 1
-        mine = [m.key for _, m in self._messages.values() if m.node == message.node]
-        old = [k for k in mine if k[1] == message.task and k[2] <= latest - KEEP_ROUNDS]
-        for key in old + [k for k in mine if k not in old][:-MAX_KEPT]:
-            del self._messages[key]
 
     def messages(self, task: int, round_: int, kind: Kind) -> list[Message]:
         with self._lock:

@@ -14,6 +14,7 @@ from typing import Any
 
 from node.errors import ConfigError
 from node.model import Layout
+from node.sketch import K
 from node.train import Recipe
 from storage import canonical_json, cid_of, digest_of, parse_canonical_json
 
@@ -94,7 +95,7 @@ class TaskSpec:
     def __post_init__(self) -> None:
         for name in _DECIMALS:
             self.number(name)
-        for name, low, high in (("classes", 2, 2**31), ("sketch_rows", 8, 1024), ("probe_batch", 1, self.probe_shard)):
+        for name, low, high in (("classes", 2, 2**31), ("sketch_rows", K, K), ("probe_batch", 1, self.probe_shard)):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ConfigError(f"{name} of a task must be an integer from {low} to {high}, got {value!r:.99}")

@@ -99,18 +99,19 @@ class MalformedTrainer(Trainer):
         self._fault = Malformation(strength or Malformation.TRUNCATED.value)
 
     def payload(self, update: NDArray[np.float32]) -> bytes:
+        spec = self.context.spec
+        tensors = CODECS.get(spec.codec).encode(update, spec.layout)
+        first = spec.layout[0][0]
         if self._fault is Malformation.NON_FINITE:
-            update = np.where(np.arange(update.size) == update.size // 2, np.float32("nan"), update)
-        honest = super().payload(update)
-        if self._fault is Malformation.TRUNCATED:
-            return honest[:-100]
-        if self._fault is Malformation.OVERSIZED:
-            return honest + bytes(self.context.spec.max_update_bytes)
+            tensors[first] = np.full_like(tensors[first], np.nan)
         if self._fault is Malformation.WRONG_SHAPE:
-            spec = self.context.spec
-            flipped = CODECS.get(spec.codec).encode(update, spec.layout)
-            return encode({name: tensor.reshape(-1) for name, tensor in flipped.items()})
-        return honest
+            tensors[first] = tensors[first].reshape(-1, 1, 1)
+        data = encode(tensors)
+        if self._fault is Malformation.TRUNCATED:
+            return data[:-100]
+        if self._fault is Malformation.OVERSIZED:
+            return data + bytes(spec.max_update_bytes)
+        return data
 
     def published(self, round_: int) -> tuple[str, ...]:
         names = super().published(round_)

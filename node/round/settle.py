@@ -110,6 +110,13 @@ def roster_entries(roster: Message, kind: Kind) -> dict[int, Message]:
     return found
 
 
+def check_roster(facts: RoundFacts, roster: Message) -> None:
+    """Raise PeerError unless every entry is well formed and its node's own: one bad entry would spoil every dossier."""
+    for kind in (Kind.CLAIM, Kind.OBSERVED):
+        for message in roster_entries(roster, kind).values():
+            verify_message(message, facts.scope, _signer(facts, message.node))
+
+
 def agreed_roster(facts: RoundFacts, rosters: Sequence[Message], acks: Sequence[Message]) -> Message | None:
     """The roster of the lowest attempt that seats of weight q have acknowledged, or None."""
     for roster in sorted(rosters, key=lambda m: (m.attempt, m.node)):

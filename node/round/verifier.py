@@ -17,6 +17,7 @@ from ledger import (
     Role,
     observation_commitment,
     pack_scores,
+    recover,
     report_digest,
     staged_order,
     tree_root,
@@ -26,12 +27,13 @@ from node.message import Kind, Message
 from node.model import Parameters
 from node.record import ObservationRecord, RoundRecord
 from node.round.actor import Actor, Context
-from node.round.gather import fetch, gather, open_shard
+from node.round.gather import fetch, fetch_record, gather, open_shard
 from node.round.settle import (
     Dossier,
     RoundFacts,
     accepted_updates,
     agreed_roster,
+    check_roster,
     compile_dossier,
     integer_weights,
     make_record,
@@ -48,7 +50,7 @@ from node.seeds import derive_bytes
 from node.sketch import agrees
 from node.spec import Artefact
 from node.verify import Observation, RoundInputs, Submission, observe, output_sketch, outputs_of, probe_batch
-from storage import encode
+from storage import CidMismatch, MissingContent, TooLarge, encode
 
 log = logging.getLogger("credence.verifier")
 
@@ -187,8 +189,9 @@ class Verifier(Actor):
     def _propose_roster(self, facts: RoundFacts) -> bool:
         if not self._is_proposer(facts) or self._roster(facts) is not None:
             return False
-        claims = [m for m in self.heard(facts.round, Kind.CLAIM) if m.node in facts.trainer_slots]
-        observed = [m for m in self.heard(facts.round, Kind.OBSERVED) if m.node in facts.seats]
+        # Said once a round: what a node repeats under another attempt would stand in the roster twice.
+        claims = [m for m in self.heard(facts.round, Kind.CLAIM) if m.node in facts.trainer_slots and not m.attempt]
+        observed = [m for m in self.heard(facts.round, Kind.OBSERVED) if m.node in facts.seats and not m.attempt]
         revealed = {c.node for c in facts.commitments if c.manifest is not None}
         complete = {m.node for m in observed} == set(facts.seats) and revealed <= {m.node for m in claims}
         if not complete and not self._past(facts, OBSERVE_BY):
@@ -205,6 +208,7 @@ class Verifier(Actor):
         for roster in self.heard(facts.round, Kind.ROSTER):
             if roster.attempt != attempt or roster.node != self._proposer_of(facts, attempt):
                 continue
+            check_roster(facts, roster)
             self._refuse_omissions(facts, roster)
             return self.say(facts.round, Kind.ROSTER_ACK, {"roster": roster_digest(roster).hex()}, attempt=attempt)
         return False
@@ -268,8 +272,13 @@ class Verifier(Actor):
             for message in self.heard(facts.round, Kind.REVEALED):
                 if message.node == self.context.node or message.node not in facts.seats:
                     continue
-                _, artefact = vote_of(facts, message)
-                theirs = ObservationRecord.from_bytes(fetch(self.context.store, artefact)).observation.member_sketches
+                try:
+                    _, artefact = vote_of(facts, message)
+                    data = fetch_record(self.context.store, artefact.digest)
+                    theirs = ObservationRecord.from_bytes(data).observation.member_sketches
+                except (PeerError, MissingContent, CidMismatch, TooLarge) as error:
+                    log.warning("round=%d peer=%d reason=no record: %s", facts.round, message.node, error)
+                    continue  # unreadable or withheld: silent in the dossier, and no reason to stop checking the others
                 address = facts.signers[message.node]
                 for node, output in outputs.items():
                     mine = output_sketch(output, spec, inputs, node=node, member=address)
@@ -287,7 +296,17 @@ class Verifier(Actor):
         acks = [m for m in self.heard(facts.round, Kind.ROSTER_ACK) if m.attempt == roster.attempt]
         rest = [m for kind in (Kind.CLAIM_OPENED, Kind.REVEALED, Kind.CHECKED) for m in self.heard(facts.round, kind)]
         known = facts.seats.keys() | facts.trainer_slots.keys()
-        return [m for m in (roster, *acks, *rest) if m.node in known]
+        return [m for m in (roster, *acks, *rest) if m.node in known and self._is_here(facts, m)]
+
+    def _is_here(self, facts: RoundFacts, message: Message) -> bool:
+        """Whether this node holds the record that a reveal names; a withheld one must not hold up the round."""
+        if message.kind is not Kind.REVEALED:
+            return True
+        try:
+            fetch_record(self.context.store, vote_of(facts, message)[1].digest)
+        except (PeerError, MissingContent, CidMismatch, TooLarge):
+            return False
+        return True
 
     def _propose(self, facts: RoundFacts) -> bool:
         attempt, roster = self.attempt(facts), self._roster(facts)
@@ -313,7 +332,7 @@ class Verifier(Actor):
         return self.say(facts.round, Kind.PROPOSAL, body, attempt=attempt)
 
     def _compile(self, facts: RoundFacts, messages: list[Message]) -> Dossier:
-        return compile_dossier(facts, messages, lambda artefact: fetch(self.context.store, artefact))
+        return compile_dossier(facts, messages, lambda artefact: fetch_record(self.context.store, artefact.digest))
 
     def _derive(self, facts: RoundFacts, dossier: Dossier, attempt: int) -> tuple[RoundRecord, Parameters]:
         """The round record and the next model, from evidence and own copies of the updates."""
@@ -351,6 +370,9 @@ class Verifier(Actor):
             try:
                 with self.context.metrics.phase("agree"):
                     report = self.confirm(facts, proposal)
+            except MissingContent as error:
+                log.warning("round=%d peer=%d reason=%s", facts.round, proposal.node, error)
+                continue  # its record may yet arrive
             except (NodeError, ValueError) as refusal:
                 log.warning("round=%d peer=%d reason=proposal refused: %s", facts.round, proposal.node, refusal)
                 self.record(facts.round, f"refused:{attempt}", why=str(refusal))
@@ -387,9 +409,11 @@ class Verifier(Actor):
     def _refuse_censorship(self, facts: RoundFacts, dossier: Dossier) -> None:
         """Every revealed observation and opened claim that this node holds must be in the evidence."""
         inside = {m.key for m in dossier.messages}
-        for kind in (Kind.REVEALED, Kind.CLAIM_OPENED):
+        for kind in (Kind.REVEALED, Kind.CLAIM_OPENED, Kind.CHECKED):
             for message in self.heard(facts.round, kind):
-                if message.key not in inside and self._rostered(facts, kind, message.node):
+                if message.key in inside or not self._is_here(facts, message):
+                    continue
+                if kind is Kind.CHECKED or self._rostered(facts, kind, message.node):
                     raise PeerError(f"the proposal leaves out the {kind.value} of node {message.node}")
 
     def _rostered(self, facts: RoundFacts, kind: Kind, node: int) -> bool:
@@ -417,9 +441,8 @@ class Verifier(Actor):
             return False
         signatures: dict[str, dict[int, bytes]] = {}
         for message in self.heard(facts.round, Kind.SIGNATURE):
-            if message.node in facts.seats:
-                held = signatures.setdefault(str(message.body.get("report")), {})
-                held[message.node] = bytes.fromhex(str(message.body.get("signature", "")))
+            if message.node in facts.seats and (signature := _signature(message, facts)) is not None:
+                signatures.setdefault(str(message.body["report"]), {})[message.node] = signature
         for proposal in self.heard(facts.round, Kind.PROPOSAL):
             signed = signatures.get(str(proposal.body.get("report")), {})
             if facts.weight_of(set(signed)) < facts.params.quorum:
@@ -440,3 +463,12 @@ class Verifier(Actor):
                 )
             return True
         return False
+
+
+def _signature(message: Message, facts: RoundFacts) -> bytes | None:
+    """The report signature in a SIGNATURE message; None unless the contract would accept it from this member."""
+    try:
+        digest, signature = bytes.fromhex(message.body["report"]), bytes.fromhex(message.body["signature"])
+        return signature if recover(digest, signature) == facts.signers[message.node] else None
+    except (KeyError, TypeError, ValueError):
+        return None

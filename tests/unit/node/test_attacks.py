@@ -65,10 +65,11 @@ def test_unknown_attack() -> None:
 
 def test_roles_and_flags() -> None:
     kinds = {name: ATTACKS.get(name) for name in ATTACKS}
-    assert sorted(kinds) == ["copycat", "free_rider", "gaussian", "lazy_verifier", "sign_flip"]
+    assert sorted(kinds) == ["copycat", "free_rider", "gaussian", "lazy_verifier", "malformed", "sign_flip"]
     assert [name for name in kinds if kinds[name].role == "verifier"] == ["lazy_verifier"]
     assert [name for name in kinds if kinds[name].skips_work] == ["lazy_verifier"]
     assert [name for name in kinds if kinds[name].copies_commitment] == ["copycat"]
+    assert [name for name in kinds if kinds[name].malforms] == ["malformed"]
     assert all(kinds[name].summary and kinds[name].name == name for name in kinds)
 
 

@@ -36,7 +36,7 @@ def test_csv_with_declared_features(tmp_path: Path) -> None:
 def test_csv_with_names_as_labels_bom_and_gzip(tmp_path: Path) -> None:
     text = "\ufeffkind,x\r\nwolf,1\r\ndog,2\r\nwolf,3\r\n"
     path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(text.encode()))
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
     data = files.load({"path": str(path), "label": "kind"})
     assert (data.y.tolist(), data.classes) == ([1, 0, 1], 2)
     data = files.load({"path": str(path), "label": "kind", "classes": "wolf,cat,dog"})
@@ -90,10 +90,10 @@ def test_files_that_are_not_there_or_not_text(tmp_path: Path, monkeypatch: pytes
     path.write_bytes(b"a,b\n\xff,1\n")
     with pytest.raises(DataError, match="not UTF-8 text: byte 4"):
         files.load({"path": str(path), "label": "a"})
-    path.write_bytes(gzip.compress(CSV.encode())[:-9])
+    path.write_bytes(gzip.compress(CSV.encode(), mtime=0)[:-9])
     with pytest.raises(DataError, match="cannot be unpacked"):
         files.load({"path": str(path), "label": "kind"})
-    path.write_bytes(gzip.compress(b"a" * 1000))
+    path.write_bytes(gzip.compress(b"a" * 1000, mtime=0))
     monkeypatch.setattr(files, "MAX_BYTES", 100)
     with pytest.raises(DataError, match="unpacks to more than 100 bytes"):
         files.load({"path": str(path), "label": "kind"})
@@ -208,8 +208,8 @@ def test_npz_whose_data_is_damaged(tmp_path: Path) -> None:
 def test_idx_images_are_scaled(tmp_path: Path) -> None:
     images = np.array([[[0, 255], [51, 102]], [[1, 2], [3, 4]]], np.uint8)
     labels = np.array([3, 0], np.uint8)
-    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
-    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), mtime=0))
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels), mtime=0))
     data = files.load({"path": str(tmp_path / "train-images-idx3-ubyte.gz"), "classes": "10"})
     assert data.x[0].tolist() == np.float32([[0, 1], [0.2, 0.4]]).tolist()
     assert (data.y.tolist(), data.classes) == ([3, 0], 10)
@@ -232,7 +232,7 @@ def test_idx_images_are_scaled(tmp_path: Path) -> None:
         (b"\0\0\x08\2\xff\xff\xff\xff\xff\xff\xff\xff", "more than the limit"),
         (idx(np.zeros((2, 2), np.uint8)) + b"x", "declares 4 bytes in shape .2, 2., holds more than 4"),
         (idx(np.zeros((2, 2), np.uint8))[:-1], "declares 4 bytes in shape .2, 2., holds 3"),
-        (gzip.compress(idx(np.zeros((200, 2), np.uint8)))[:-9], "cannot be unpacked"),
+        (gzip.compress(idx(np.zeros((200, 2), np.uint8)), mtime=0)[:-9], "cannot be unpacked"),
     ],
 )
 def test_idx_errors(tmp_path: Path, raw: bytes, message: str) -> None:
