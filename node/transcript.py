@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from node.network import Network
@@ -45,14 +49,21 @@ def closing_lines(summary: Mapping[str, Any]) -> list[str]:
         f"undefended {summary['undefended_accuracy']:.3f}"
     )
     worst = min(summary["nodes"], key=lambda n: (n["reputation"], n["contribution"], -n["node"]))["node"]
-    run = summary["run"]
+    run, command = summary["run"], command_name()
     lines += [
         "next",
         f"  open {run}/report.html",
-        f"  credence reputation --run {run} --node {worst} --explain {len(summary['rounds'])}",
-        f"  credence audit --run {run} --replay",
+        f"  {command} reputation --run {run} --node {worst} --explain {len(summary['rounds'])}",
+        f"  {command} audit --run {run} --replay",
     ]
     return lines
+
+
+def command_name() -> str:
+    """How this user can call the command: by name where it is on the path, else where it is installed."""
+    if shutil.which("credence"):
+        return "credence"
+    return os.path.relpath(Path(sys.executable).parent / "credence")
 
 
 def table_lines(nodes: list[Mapping[str, Any]]) -> list[str]:

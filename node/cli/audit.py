@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Audit and print what was checked. Status 3 and one sentence when something differs."""
     started = time.perf_counter()
-    bar = tqdm(total=1, desc="audit", file=sys.stderr, leave=False, unit="round")
+    bar = tqdm(total=1, desc="audit", file=sys.stderr, leave=False, unit="round", disable=None)
 
     def progress(done: int, total: int) -> None:
         bar.total, bar.n = total, done

@@ -83,14 +83,22 @@ def config_of(args: argparse.Namespace) -> SimulationConfig:
 
 
 class Screen:
-    """Transcript on stdout (stderr with --json), one progress bar on stderr."""
+    """Transcript on stdout (stderr with --json); on stderr a progress bar, or lines where it is no terminal."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._out = sys.stderr if as_json else sys.stdout
-        self._bar = tqdm(total=0, file=sys.stderr, leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt}")
+        self._live = sys.stderr.isatty()
+        self._stage = ""
+        form = "{desc} {bar} {n_fmt}/{total_fmt}"
+        self._bar = tqdm(total=0, file=sys.stderr, leave=False, bar_format=form, disable=not self._live)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Show where the run is."""
+        if not self._live:
+            if stage != self._stage:
+                print(f"… {stage}", file=sys.stderr, flush=True)
+            self._stage = stage
+            return
         self._bar.total = max(total, 1)
         self._bar.n = done
         self._bar.set_description_str(stage[:40].ljust(24), refresh=True)

@@ -137,3 +137,17 @@ def test_a_killed_verifier_resumes_and_the_run_finishes_over_disk(tmp_path: Path
         victim.process = victim.start()
         wait_for_all(nodes)
         check_outcome(tmp_path, running.spec, store, nodes)
+
+
+def test_a_simulation_settles_on_a_live_chain(tmp_path: Path) -> None:
+    options = ("--task", "breast_cancer", "--nodes", "2", "--verifiers", "1", "--rounds", "1")
+    with anvil(block_time_s=1, start_time=None) as chain:
+        folder = tmp_path / "run"
+        done = credence(
+            "simulate", "--json", "--chain", chain.url, "--out", str(folder), *options, timeout_s=DEADLINE_S
+        )
+        result = json.loads(done.stdout)
+        assert result["chain"]["kind"] == "rpc"
+        assert result["rounds"][0]["settled"]
+        assert result["rounds"][0]["accepted"] == 2
+        assert json.loads(credence("audit", "--run", str(folder), "--json").stdout)["rounds"] == [1]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from node.transcript import TOKEN, closing_lines, network_lines, reasons, round_line, table_lines, tokens
+from node.transcript import TOKEN, closing_lines, command_name, network_lines, reasons, round_line, table_lines, tokens
 
 
 def node(number: int, **changes: Any) -> dict[str, Any]:
@@ -114,8 +114,8 @@ def test_the_next_commands_explain_the_worst_node() -> None:
     assert lines[-4:] == [
         "next",
         "  open runs/x/report.html",
-        "  credence reputation --run runs/x --node 3 --explain 3",
-        "  credence audit --run runs/x --replay",
+        f"  {command_name()} reputation --run runs/x --node 3 --explain 3",
+        f"  {command_name()} audit --run runs/x --replay",
     ]
 
 
