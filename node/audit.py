@@ -32,6 +32,7 @@ from node.errors import AuditFailed, NodeError
 from node.message import Scope
 from node.model import Evaluator
 from node.record import Manifest, RoundRecord
+from node.round.facts import facts_of
 from node.round.gather import fetch, fetch_record, gather, load_model, open_shard
 from node.round.settle import (
     Dossier,
@@ -178,7 +179,15 @@ def _audit_round(
     with _blame(f"{where}: round record"):
         record = RoundRecord.from_bytes(fetch_record(source.store, report.record))
     findings.add("artefact")
-    facts = facts_at_post(source, round_, posted, books)
+    facts = facts_of(
+        view,
+        source.scope,
+        round_,
+        before=posted,
+        reputations=books.reputations(view.slots(Role.TRAINER), Role.TRAINER),
+    )
+    if facts is None:
+        raise AuditFailed(f"{where}: a report was posted but no committee was drawn")
     _check_beacon(source, facts, findings)
     _check_artefacts(source, spec, facts, record, findings)
     with _blame(f"{where}: evidence"):
@@ -193,42 +202,6 @@ def _audit_round(
     _check_quorum(source, facts, report, posted, findings)
     if replay:
         _replay_round(source, spec, facts, record, findings)
-
-
-def facts_at_post(source: Source, round_: int, posted: Event, books: Books) -> RoundFacts:
-    """The chain's part of a round as it was when its report was posted."""
-    view = source.view
-    joined = [e for e in view.events("Joined") if _position(e) < _position(posted)]
-
-    def slots(role: Role) -> dict[int, int]:
-        return {int(e.args["node"]): int(e.args["slot"]) for e in joined if int(e.args["role"]) == role.value}
-
-    committee, seed = view.committee(round_), view.seed(round_)
-    if committee is None or seed is None:
-        raise AuditFailed(f"round {round_}: a report was posted but no committee was drawn")
-    trainers = slots(Role.TRAINER)
-    signers = {seat.node: seat.signer for seat in committee}
-    for node in trainers:
-        signers.setdefault(node, view.signer_of(node))
-    return RoundFacts(
-        scope=source.scope,
-        task=view.task,
-        round=round_,
-        seed=seed,
-        parent=view.parent(round_),
-        params=view.state.params,
-        committee=committee,
-        trainer_slots=trainers,
-        verifier_slots=slots(Role.VERIFIER),
-        commitments=tuple(view.commitments(round_)),
-        stakes=view.stakes(round_, sorted(trainers)),
-        reputations=books.reputations(trainers, Role.TRAINER),
-        signers=signers,
-    )
-
-
-def _position(event: Event) -> tuple[int, int]:
-    return event.block_number, event.log_index
 
 
 def _check_beacon(source: Source, facts: RoundFacts, findings: Findings) -> None:

@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.runs import DEMO, SMALL, simulate_json
+
+# The same examples every time: a run that fails can be run again.
+settings.register_profile("credence", derandomize=True, deadline=None, database=None)
+settings.load_profile("credence")
 
 
 @pytest.fixture(scope="session")

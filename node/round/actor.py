@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ledger import Clock, ContractError, Phase, Role, Signer
+from ledger import Clock, ContractError, Phase, Signer
 from ledger.errors import NotNeeded, TransactionTimeout
 from node.errors import DataError, PeerError, TooFewUpdates
 from node.journal import Journal
@@ -22,6 +22,7 @@ from node.message import Kind, Message, Scope, sign_message
 from node.metrics import Metrics
 from node.model import Evaluator, Parameters
 from node.peers import Peers
+from node.round.facts import facts_of
 from node.round.gather import load_model
 from node.round.settle import RoundFacts
 from node.round.view import TaskView
@@ -197,29 +198,3 @@ class Actor(ABC):
 # A rule of the contracts said no (too late, done by another), a receipt is late, a peer's bytes are not there yet:
 # the next step looks again.
 _SURVIVABLE = (ContractError, NotNeeded, TransactionTimeout, PeerError, MissingContent)
-
-
-def facts_of(view: TaskView, scope: Scope, round_: int) -> RoundFacts | None:
-    """Assemble RoundFacts from the chain; None before the draw."""
-    committee, seed = view.committee(round_), view.seed(round_)
-    if committee is None or seed is None:
-        return None
-    trainers, verifiers = view.slots(Role.TRAINER), view.slots(Role.VERIFIER)
-    signers = {seat.node: seat.signer for seat in committee}
-    for node in trainers:
-        signers.setdefault(node, view.signer_of(node))
-    return RoundFacts(
-        scope=scope,
-        task=view.task,
-        round=round_,
-        seed=seed,
-        parent=view.parent(round_),
-        params=view.state.params,
-        committee=committee,
-        trainer_slots=trainers,
-        verifier_slots=verifiers,
-        commitments=tuple(view.commitments(round_)),
-        stakes=view.stakes(round_, sorted(trainers)),
-        reputations=view.reputations(Role.TRAINER),
-        signers=signers,
-    )

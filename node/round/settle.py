@@ -25,7 +25,7 @@ from ledger import (
     votes_hash,
     words_hash,
 )
-from node.aggregate import AGGREGATORS
+from node.aggregate import AGGREGATORS, clip_to_median_norm
 from node.consensus import Evidence, Outcome, agree
 from node.errors import PeerError
 from node.message import Kind, Message, Scope, parse_message, verify_message
@@ -276,7 +276,7 @@ def integer_weights(facts: RoundFacts, spec: TaskSpec, accepted: Sequence[int]) 
 def next_model(
     parent: Parameters, updates: Mapping[int, NDArray[np.float32]], weights: Mapping[int, int], spec: TaskSpec
 ) -> Parameters:
-    """Parent + robust aggregate of the accepted updates; the parent itself when none is accepted.
+    """Parent + robust aggregate of the accepted, norm-clipped updates; the parent itself when none is accepted.
 
     Clients are ordered by the SHA-256 of their update, so that float sums are the same whoever adds them. Raises
     TooFewUpdates when the rule cannot tolerate the task's Byzantine fraction with so few updates.
@@ -284,9 +284,9 @@ def next_model(
     if not updates:
         return parent
     order = sorted(updates, key=lambda node: hashlib.sha256(updates[node].tobytes()).digest())
-    stack = np.stack([updates[node] for node in order])
-    rule = AGGREGATORS.get(spec.aggregator)
-    step = rule(stack, normalise([weights[node] for node in order]), f=spec.number("byzantine_fraction"))
+    shares = normalise([weights[node] for node in order])
+    stack = clip_to_median_norm(np.stack([updates[node] for node in order]), shares)
+    step = AGGREGATORS.get(spec.aggregator)(stack, shares, f=spec.number("byzantine_fraction"))
     return unflatten(flatten(parent) + step, spec.layout)
 
 

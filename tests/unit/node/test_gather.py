@@ -83,7 +83,8 @@ def flip(store: DiskStore, data: bytes) -> None:
 def reason(store: DiskStore, entry: Commitment, spec: TaskSpec = SPEC) -> Reason:
     """The reason for a rejection, beside an honest submission that must not suffer from it."""
     bad, honest = gathered(store, entry, submit(store, 5, data=payload(GOOD * 2, spec), codec=spec.codec), spec=spec)
-    assert (bad.node, bad.slot, bad.order, bad.update) == (entry.node, entry.slot, entry.order, None)
+    assert (bad.node, bad.slot, bad.order) == (entry.node, entry.slot, entry.order)
+    assert (bad.update is None) is (bad.reason is not Reason.ACCEPTED)
     assert honest.reason is Reason.ACCEPTED
     return bad.reason
 
