@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from node.cli.main import main
+from node.journal import Journal
+from storage import DiskStore, StoreFull
 from tests.support.anvil import anvil
-from tests.support.runs import SMALL, credence
+from tests.support.runs import SMALL, credence, simulate_json, without_times
 
 Run = tuple[Path, dict[str, Any]]
 
@@ -168,3 +172,35 @@ class TestKeysAndDoctor:
         assert done.returncode == 2
         assert done.stdout.count("BAD") == 2
         assert done.stdout.count("fix:") == 2
+
+
+class TestFullDisk:
+    def test_a_full_disk_is_named_and_the_run_resumes(
+        self, small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder = tmp_path / "run"
+        write = Journal.write_blob
+
+        def full(self: Journal, name: str, data: bytes) -> None:
+            if name == "observation-1":
+                raise OSError(errno.ENOSPC, "No space left on device", str(self.folder / name))
+            write(self, name, data)
+
+        monkeypatch.setattr(Journal, "write_blob", full)
+        assert main(["simulate", *SMALL, "--out", str(folder)]) == 2
+        text = capsys.readouterr().err
+        assert "the disk is full" in text
+        assert "observation-1" in text
+        assert not (folder / "result.json").exists()
+        monkeypatch.undo()
+        assert without_times(simulate_json(folder, SMALL)) == without_times(small_run[1])
+
+    def test_a_full_store_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def full(self: DiskStore, data: bytes) -> str:
+            raise StoreFull("the disk of the store is full", "free some space")
+
+        monkeypatch.setattr(DiskStore, "put", full)
+        assert main(["simulate", *SMALL, "--out", str(tmp_path / "run")]) == 2
+        assert "free some space" in capsys.readouterr().err
