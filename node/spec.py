@@ -84,7 +84,7 @@ class TaskSpec:
     output_bound: str = "20000"
     update_bound: str = "1000"
     duplicate_tau: str = "0.01"
-    cosine_margin: str = "0.1"
+    cosine_margin: str = "0"
     aggregator: str = "trimmed_mean"
     byzantine_fraction: str = "0.1"
     weighting: str = "stake"

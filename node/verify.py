@@ -212,8 +212,9 @@ def _cosine_rule(judged: Sequence[Submission], spec: TaskSpec, inputs: RoundInpu
     if not alive:
         return list(judged)
     cosines = cosine_to_others(_stack(alive), _weights(alive, spec, inputs))
-    # Near convergence honest updates are noise around a common zero: their cosines scatter about 0 (measured: down to
-    # -0.10 from round 8 of `digits` on), so a bare sign would reject half of the honest trainers there.
+    # The margin is 0 by default (DESIGN §3.6). A wider one lets reversed work in near convergence: on 16 rounds of
+    # `digits` with two sign-flippers, 0.1 admitted both from round 9 on and even paid one of them; 0 rejected them
+    # throughout, and one of 96 honest submissions.
     limit = -spec.number("cosine_margin")
     away = {item.node for item, cosine in zip(alive, cosines, strict=True) if cosine < limit}
     return [Submission(i.node, i.slot, i.order, None, Reason.NEGATIVE_COSINE) if i.node in away else i for i in judged]
