@@ -2,24 +2,26 @@
 pragma solidity ^0.8.28;
 
 import {IReputationBook} from "./interfaces/IReputationBook.sol";
+import {IRoundBook} from "./interfaces/IRoundBook.sol";
+import {PositionTree} from "./libraries/PositionTree.sol";
 import {RepWords} from "./libraries/RepWords.sol";
 
 /// @title Reputation and contribution of nodes, by task and role
 /// @notice Documented in IReputationBook.
 contract ReputationBook is IReputationBook {
     uint256 private constant UNITS = 1e6;
-    /// @dev A score above this carries a contribution part.
-    uint256 private constant ACCEPTED = 32_768;
     uint256 private constant CONTRIBUTION_LANES = 8;
+    uint8 private constant ROOT_MODE = 1;
 
     /// @inheritdoc IReputationBook
     address public immutable rounds;
 
+    /// @dev The lists have no length of their own and are one run of slots each, so that a step needs no hash a word.
     struct Lanes {
         uint32 count; // slots given
         mapping(uint32 node => uint32) slotPlusOne;
-        mapping(uint256 index => uint256) words;
-        mapping(uint256 index => uint256) contributions;
+        uint256[1 << 32] words;
+        uint256[1 << 32] contributions;
     }
 
     mapping(uint64 task => mapping(Role => Lanes)) private _lanes;
@@ -44,22 +46,58 @@ contract ReputationBook is IReputationBook {
     }
 
     /// @inheritdoc IReputationBook
-    function step(uint64 task, Role role, uint32 round, uint256[] calldata scoreWords)
-        external
-        onlyRounds
-        returns (uint256 units)
-    {
-        Lanes storage lanes = _lanes[task][role];
-        for (uint256 i = 0; i < scoreWords.length; i++) {
-            uint256 before = lanes.words[i];
-            uint32 latest = RepWords.stamp(before);
-            require(round > latest, StaleRound(round, latest));
-            // The stamp holds a round: the RoundBook admits at most 4,294 of them.
-            uint256 next = RepWords.step(before, scoreWords[i], uint16(round), role == Role.Trainer);
-            lanes.words[i] = next;
-            emit WordStepped(task, role, uint32(i), round, scoreWords[i], before, next);
+    function step(
+        uint64 task,
+        uint32 round,
+        uint256[] calldata words,
+        uint256 trainerWords,
+        uint256 from,
+        uint256 to,
+        bool contributions
+    ) external onlyRounds returns (bool trainersEarned, bool verifiersEarned) {
+        // No check of from <= to <= words.length: the RoundBook's own count of what it has applied.
+        trainersEarned = true;
+        for (uint256 i = 0; i < 2; i++) {
+            bool decays = i == 0;
+            uint256[] calldata scores = decays ? words[:trainerWords] : words[trainerWords:];
+            Lanes storage lanes = _lanes[task][Role(i)];
+            uint256 first = decays ? _min(from, trainerWords) : from - _min(from, trainerWords);
+            uint256 end = decays ? _min(to, trainerWords) : to - _min(to, trainerWords);
+            _step(lanes, scores, first, end, round, decays);
+            verifiersEarned = _earned(lanes, scores, first, end, contributions);
+            if (decays) trainersEarned = verifiersEarned;
         }
-        units = _contribute(task, role, lanes, scoreWords);
+        emit WordsStepped(task, round, uint32(from), uint32(to));
+    }
+
+    /// @inheritdoc IReputationBook
+    function materialise(
+        uint64 task,
+        Role role,
+        uint32 index,
+        uint256 word,
+        IRoundBook.Settled calldata settled,
+        IRoundBook.RootState calldata state,
+        bytes32[] calldata siblings
+    ) external {
+        (uint8 mode, uint8 levels) = IRoundBook(rounds).modeOf(task);
+        require(mode == ROOT_MODE, WrongMode(mode, ROOT_MODE));
+        (, bytes32 hash) = IRoundBook(rounds).finalOf(task);
+        _requireHash("settled", keccak256(abi.encode(settled)), hash);
+        _requireHash("state", keccak256(abi.encode(state)), settled.state);
+        // Or a trainer's index could reach into the verifiers' half.
+        require(index >> levels == 0, PositionTree.BadIndex(index, 1 << levels));
+        uint256 place = (uint256(role) << levels) | index;
+        _requireHash(
+            "reputation", PositionTree.rootFrom(word, place, 2 << levels, siblings), state.reputation
+        );
+        uint256[1 << 32] storage words = _lanes[task][role].words;
+        // Every word is stepped in every final round, so its own stamp tells how late it is.
+        (uint32 round, uint32 latest) = (RepWords.stamp(word), RepWords.stamp(words[index]));
+        require(round > latest, StaleRound(round, latest));
+
+        words[index] = word;
+        emit Materialised(task, role, index, round, word);
     }
 
     /// @inheritdoc IReputationBook
@@ -97,54 +135,102 @@ contract ReputationBook is IReputationBook {
         return _lanes[task][role].contributions[index];
     }
 
-    /// @dev Share UNITS by score part. Rounds down; a word of eight lanes is written once, and only if it changes.
-    function _contribute(uint64 task, Role role, Lanes storage lanes, uint256[] calldata scoreWords)
+    /// @dev Reputation words [first, end) of a role. A word's stamp holds a round: the RoundBook admits at most 4,294.
+    function _step(Lanes storage lanes, uint256[] calldata scores, uint256 first, uint256 end, uint256 round, bool decays)
         private
-        returns (uint256 units)
     {
-        uint256 points = 0;
-        for (uint256 i = 0; i < scoreWords.length; i++) {
-            uint256 scores = scoreWords[i];
-            // Unchecked: shifts stay below 256; parts are 15 bits and there are fewer than 2^32 of them.
-            unchecked {
-                for (uint256 shift = 0; shift < 240; shift += 16) points += _part(scores >> shift);
+        uint256[1 << 32] storage words = lanes.words;
+        uint256 place;
+        uint256 source;
+        assembly ("memory-safe") {
+            place := add(words.slot, first)
+            source := add(scores.offset, shl(5, first))
+        }
+        // Unchecked: counts words of calldata, and a list starts at a hash.
+        unchecked {
+            for (uint256 stop = place + (end - first); place < stop; place++) {
+                uint256 before;
+                uint256 score;
+                assembly ("memory-safe") {
+                    before := sload(place)
+                    score := calldataload(source)
+                }
+                require(before >> 240 < round, StaleRound(uint32(round), RepWords.stamp(before)));
+                uint256 next = RepWords.step(before, score, uint16(round), decays);
+                assembly ("memory-safe") {
+                    sstore(place, next)
+                }
+                source += 32;
             }
         }
-        if (points == 0) return 0;
+    }
 
-        uint256 index = 0;
-        uint256 lane = 0;
-        uint256 added = 0; // units for the eight lanes at hand
-        for (uint256 i = 0; i < scoreWords.length; i++) {
-            uint256 scores = scoreWords[i];
-            // Unchecked: as above, and the shares of a round sum to at most UNITS.
-            unchecked {
-                for (uint256 shift = 0; shift < 240; shift += 16) {
-                    uint256 share = _part(scores >> shift) * UNITS / points;
-                    units += share;
-                    added |= share << (32 * lane);
-                    if (++lane == CONTRIBUTION_LANES) {
-                        _add(task, role, lanes, index++, added);
-                        lane = 0;
-                        added = 0;
-                    }
+    /// @dev Whether anybody of a role earned; if so, and totals are kept, lanes of score words [first, end) get their units.
+    function _earned(Lanes storage lanes, uint256[] calldata scores, uint256 first, uint256 end, bool contributions)
+        private
+        returns (bool)
+    {
+        if (!contributions) return RepWords.anyPart(scores);
+        uint256 points = RepWords.points(scores);
+        if (points == 0) return false;
+        _contribute(lanes, scores, first, end, points);
+        return true;
+    }
+
+    /// @dev Share UNITS by score part, rounded down, and add the shares to the totals of words [first, end). A score word's
+    /// 15 lanes do not fill whole words of eight, so what is left over goes in front of the next's; at the edges a word is
+    /// shared by two calls. No lane reaches its neighbour: 4,294 rounds × 1e6 units stay below 2^32.
+    function _contribute(Lanes storage lanes, uint256[] calldata scores, uint256 first, uint256 end, uint256 points)
+        private
+    {
+        uint256[1 << 32] storage totals = lanes.contributions;
+        uint256 place;
+        uint256 source;
+        // Unchecked: words and lanes of calldata, bits of a word.
+        unchecked {
+            uint256 rate = RepWords.rateOf(UNITS, points);
+            uint256 lane = first * RepWords.LANES;
+            uint256 filled = lane % CONTRIBUTION_LANES * 32; // bits of the word at hand
+            assembly ("memory-safe") {
+                place := add(totals.slot, div(lane, CONTRIBUTION_LANES))
+                source := add(scores.offset, shl(5, first))
+            }
+            uint256 added = 0; // to the word at hand
+            for (uint256 stop = source + 32 * (end - first); source < stop; source += 32) {
+                uint256 parts;
+                assembly ("memory-safe") {
+                    parts := calldataload(source)
+                }
+                parts = RepWords.parts(parts);
+                uint256 units = RepWords.shares(parts & type(uint128).max, rate); // of the first eight
+                _add(place++, added | (units << filled));
+                added = units >> (256 - filled);
+                units = RepWords.shares(parts >> 128, rate); // of the other seven
+                added |= units << filled;
+                if (filled == 0) {
+                    filled = 224;
+                } else {
+                    _add(place++, added);
+                    added = units >> (256 - filled);
+                    filled -= 32;
                 }
             }
+            _add(place, added);
         }
-        _add(task, role, lanes, index, added);
     }
 
-    /// @dev No lane reaches its neighbour: 4,294 rounds × 1e6 units stay below 2^32.
-    function _add(uint64 task, Role role, Lanes storage lanes, uint256 index, uint256 added) private {
+    function _add(uint256 place, uint256 added) private {
         if (added == 0) return;
-        uint256 before = lanes.contributions[index];
-        lanes.contributions[index] = before + added;
-        emit ContributionStepped(task, role, uint32(index), before, before + added);
+        assembly ("memory-safe") {
+            sstore(place, add(sload(place), added))
+        }
     }
 
-    /// @dev Contribution part of the score in the low 16 bits.
-    function _part(uint256 score) private pure returns (uint256) {
-        score &= 0xffff;
-        return score > ACCEPTED ? score - ACCEPTED : 0;
+    function _requireHash(bytes32 what, bytes32 got, bytes32 expected) private pure {
+        require(got == expected, WrongHash(what, got, expected));
+    }
+
+    function _min(uint256 a, uint256 b) private pure returns (uint256) {
+        return a < b ? a : b;
     }
 }

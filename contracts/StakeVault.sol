@@ -5,16 +5,16 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {SeatDraw} from "./libraries/SeatDraw.sol";
 
 /// @title Stake, seats and identity of nodes
 /// @notice Documented in IStakeVault.
-contract StakeVault is IStakeVault, EIP712 {
+contract StakeVault is IStakeVault, EIP712, Multicall {
     using SafeERC20 for IERC20;
     using Checkpoints for Checkpoints.Trace208;
-    using SeatDraw for SeatDraw.Draw;
 
     bytes32 private constant POSSESSION_TYPEHASH = keccak256("Possession(address owner,address signer)");
     /// @dev Where the burnt half of a slash goes: a plain ERC-20 has no burn of its own.
@@ -23,6 +23,8 @@ contract StakeVault is IStakeVault, EIP712 {
     /// the next, so that whoever arms draws for ever cannot keep others from leaving.
     uint64 private constant MAX_FREEZE = 2048;
     uint64 private constant OPEN_BLOCKS = 3;
+    /// @dev So that every place in a node's list fits its seats' records.
+    uint32 private constant MAX_SEATS = 1 << 24;
 
     /// @inheritdoc IStakeVault
     uint96 public immutable SEAT_STAKE;
@@ -34,23 +36,29 @@ contract StakeVault is IStakeVault, EIP712 {
     address public immutable token;
     /// @inheritdoc IStakeVault
     address public immutable rounds;
+    /// @inheritdoc IStakeVault
+    address public immutable disputes;
 
+    /// @dev One slot, as SeatDraw knows it. Its upper 24 bytes are the seat as a committee lists it.
     struct SeatRecord {
-        uint32 node; // 0 = vacant: slashed away during a freeze, when places must not move
-        uint32 place; // where _seatsOf[node] lists it
+        uint24 place; // where _seatsOf[node] lists it
         uint40 lockedUntil;
+        address signer; // of the node, which has one for ever
+        uint32 node; // 0 = vacant: slashed away during a freeze, when places must not move
     }
 
-    struct Freeze {
-        uint64 since;
-        uint64 until; // last frozen block
-        uint32 draws; // armed and not drawn
+    /// @dev One slot: all that a draw reads and writes besides its seats.
+    struct Draws {
+        uint32 seats; // in _seats, vacant ones too
+        uint32 pending; // armed and not drawn
+        uint64 frozenUntil; // last frozen block
+        uint64 frozenSince;
     }
 
     /// @inheritdoc IStakeVault
     uint32 public nodeCount;
-    Freeze private _freeze;
-    SeatRecord[] private _seats;
+    Draws private _draws;
+    SeatRecord[MAX_SEATS] private _seats; // no length of its own: a draw reads it in _draws
     mapping(uint32 node => Node) private _nodes;
     mapping(uint32 node => uint32[]) private _seatsOf; // indices into _seats; node 0 lists the vacant ones
     mapping(uint32 node => Checkpoints.Trace208) private _stakes;
@@ -61,18 +69,29 @@ contract StakeVault is IStakeVault, EIP712 {
         _;
     }
 
+    modifier onlyDisputes() {
+        require(msg.sender == disputes, NotDisputes(msg.sender));
+        _;
+    }
+
     modifier onlyOwner(uint32 node) {
         require(msg.sender == _existing(node).owner, NotOwner(node, msg.sender));
         _;
     }
 
-    constructor(address token_, address rounds_, uint96 seatStake, uint96 minStake, uint40 unbondingS)
-        EIP712("Credence StakeVault", "1")
-    {
-        require(token_ != address(0) && rounds_ != address(0), ZeroAddress());
+    constructor(
+        address token_,
+        address rounds_,
+        address disputes_,
+        uint96 seatStake,
+        uint96 minStake,
+        uint40 unbondingS
+    ) EIP712("Credence StakeVault", "1") {
+        require(token_ != address(0) && rounds_ != address(0) && disputes_ != address(0), ZeroAddress());
         require(seatStake != 0, ZeroAmount());
         token = token_;
         rounds = rounds_;
+        disputes = disputes_;
         SEAT_STAKE = seatStake;
         MIN_STAKE = minStake;
         UNBONDING_S = unbondingS;
@@ -137,7 +156,7 @@ contract StakeVault is IStakeVault, EIP712 {
     function takeSeats(uint32 node, uint32 count) external onlyOwner(node) {
         Node storage record = _nodes[node];
         require(count != 0, ZeroAmount());
-        require(!_frozen(), SeatsFrozen(_freeze.until));
+        require(!_frozen(), SeatsFrozen(_draws.frozenUntil));
         uint32 seats = record.seats;
         uint256 needed = (uint256(seats) + count) * SEAT_STAKE;
         require(record.bonded >= needed, StakeTooLow(record.bonded, _cap(needed)));
@@ -151,7 +170,7 @@ contract StakeVault is IStakeVault, EIP712 {
     function leaveSeats(uint32 node, uint32 count) external onlyOwner(node) {
         Node storage record = _nodes[node];
         require(count != 0, ZeroAmount());
-        require(!_frozen(), SeatsFrozen(_freeze.until));
+        require(!_frozen(), SeatsFrozen(_draws.frozenUntil));
         uint32 seats = record.seats;
         require(count <= seats, TooManySeats(count, seats));
 
@@ -175,58 +194,43 @@ contract StakeVault is IStakeVault, EIP712 {
 
     /// @inheritdoc IStakeVault
     function freezeSeats(uint64 untilBlock) external onlyRounds {
-        Freeze memory freeze = _freeze;
-        if (block.number > freeze.until) {
-            // Draws that were armed and never done have expired with the freeze.
-            freeze.draws = 0;
-            if (freeze.since == 0 || block.number > freeze.until + OPEN_BLOCKS) freeze.since = uint64(block.number);
+        Draws storage draws = _draws;
+        (uint256 since, uint256 until, uint256 pending) = (draws.frozenSince, draws.frozenUntil, draws.pending);
+        // Block numbers are far from 2^64, and draws pending at once from 2^32.
+        unchecked {
+            if (block.number > until) {
+                // Draws that were armed and never done have expired with the freeze.
+                pending = 0;
+                if (since == 0 || block.number > until + OPEN_BLOCKS) since = block.number;
+            }
+            require(untilBlock <= since + MAX_FREEZE, SeatsFrozen(uint64(until + OPEN_BLOCKS)));
+
+            _setDraws(draws.seats, pending + 1, untilBlock > until ? untilBlock : until, since);
         }
-        require(untilBlock <= freeze.since + MAX_FREEZE, SeatsFrozen(freeze.until + OPEN_BLOCKS));
-
-        freeze.draws++;
-        if (untilBlock > freeze.until) freeze.until = untilBlock;
-        _freeze = freeze;
-    }
-
-    /// @inheritdoc IStakeVault
-    function thawSeats() external onlyRounds {
-        Freeze memory freeze = _freeze;
-        if (!_frozen() || freeze.draws == 0) return;
-
-        freeze.draws--;
-        if (freeze.draws == 0) freeze.until = uint64(block.number) - 1;
-        _freeze = freeze;
     }
 
     /// @inheritdoc IStakeVault
     function drawSeats(bytes32 seed, uint32 count, uint40 lockUntil)
         external
         onlyRounds
-        returns (uint32[] memory nodes, address[] memory signers)
+        returns (bytes memory committee)
     {
-        uint256 size = _seats.length;
+        uint256 size = _thaw();
         require(size >= count, NotEnoughSeats(count, uint32(size)));
-        // Locked and vacant seats are passed by; the bound keeps the cost of a draw in proportion to its seats.
-        uint256 steps = 4 * uint256(count) + 64;
-        if (steps > size) steps = size;
-
-        nodes = new uint32[](count);
-        signers = new address[](count);
-        SeatDraw.Draw memory draw = SeatDraw.open(seed, size, steps);
-        uint32 drawn = 0;
-        for (uint256 i = 0; i < steps && drawn < count; i++) {
-            SeatRecord storage seat = _seats[draw.next()];
-            if (seat.lockedUntil > block.timestamp) continue;
-            seat.lockedUntil = lockUntil;
-            nodes[drawn] = seat.node;
-            signers[drawn] = _nodes[seat.node].signer;
-            drawn++;
+        uint256 first;
+        assembly ("memory-safe") {
+            first := _seats.slot
         }
-        require(drawn == count, NotEnoughSeats(count, drawn));
+        unchecked {
+            // Locked and vacant seats are passed by; the bound keeps the cost of a draw in proportion to its seats.
+            uint256 steps = 4 * uint256(count) + 64;
+            committee = SeatDraw.lockSeats(seed, first, size, count, steps < size ? steps : size, lockUntil);
+            if (committee.length != 24 * uint256(count)) revert NotEnoughSeats(count, uint32(committee.length / 24));
+        }
     }
 
     /// @inheritdoc IStakeVault
-    function slash(uint32 node, uint96 amount, address reporter) external onlyRounds returns (uint96 taken) {
+    function slash(uint32 node, uint96 amount, address reporter) external onlyDisputes returns (uint96 taken) {
         Node storage record = _existing(node);
         uint96 fromExiting = amount < record.exiting ? amount : record.exiting;
         uint96 fromBonded = amount - fromExiting;
@@ -247,11 +251,12 @@ contract StakeVault is IStakeVault, EIP712 {
 
     /// @inheritdoc IStakeVault
     function seatCount() external view returns (uint32) {
-        return uint32(_seats.length);
+        return _draws.seats;
     }
 
     /// @inheritdoc IStakeVault
     function seatAt(uint32 index) external view returns (uint32 node, uint40 lockedUntil) {
+        require(index < _draws.seats, NotEnoughSeats(index, _draws.seats));
         return (_seats[index].node, _seats[index].lockedUntil);
     }
 
@@ -276,7 +281,25 @@ contract StakeVault is IStakeVault, EIP712 {
     }
 
     function _frozen() private view returns (bool) {
-        return block.number <= _freeze.until;
+        return block.number <= _draws.frozenUntil;
+    }
+
+    /// @dev One pending draw's freeze ends; with the last, the freeze. Returns the number of seats: it is in that slot.
+    function _thaw() private returns (uint256 seats) {
+        Draws storage draws = _draws;
+        (uint256 pending, uint256 until) = (draws.pending, draws.frozenUntil);
+        seats = draws.seats;
+        // A freeze that has run out has taken its draws with it; while one lasts a draw is pending.
+        if (block.number <= until) {
+            _setDraws(seats, pending - 1, pending == 1 ? block.number - 1 : until, draws.frozenSince);
+        }
+    }
+
+    /// @dev The slot in one write: the compiler would make three. The caller's values fit their fields.
+    function _setDraws(uint256 seats, uint256 pending, uint256 until, uint256 since) private {
+        assembly ("memory-safe") {
+            sstore(_draws.slot, or(or(seats, shl(32, pending)), or(shl(64, until), shl(128, since))))
+        }
     }
 
     function _cap(uint256 amount) private pure returns (uint96) {
@@ -288,7 +311,7 @@ contract StakeVault is IStakeVault, EIP712 {
         _stakes[node].push(uint48(block.timestamp), bonded);
     }
 
-    /// @dev A seat is always backed: those that a slash uncovers go, locked or not. At most as many as were slashed for.
+    /// @dev A seat is always backed: what a slash uncovers goes, locked or not. At most as many as were slashed for.
     /// During a freeze they become vacant where they stand: if places moved, a slash could steer a draw whose seed is
     /// known. A vacancy only hands the drawn place on to the next.
     function _dropUncovered(uint32 node, Node storage record) private {
@@ -318,8 +341,9 @@ contract StakeVault is IStakeVault, EIP712 {
             index = vacant[vacant.length - 1];
             vacant.pop();
         } else {
-            index = uint32(_seats.length);
-            _seats.push();
+            index = _draws.seats;
+            require(index < MAX_SEATS, TooManySeats(index + 1, MAX_SEATS));
+            _draws.seats = index + 1;
         }
         _list(index, node, 0);
     }
@@ -327,18 +351,21 @@ contract StakeVault is IStakeVault, EIP712 {
     /// @dev The last seat moves into the gap.
     function _removeSeat(uint32 index) private {
         _unlist(index);
-        uint32 last = uint32(_seats.length - 1);
+        uint32 last = _draws.seats - 1;
         if (index != last) {
             SeatRecord memory moved = _seats[last];
             _seats[index] = moved;
             _seatsOf[moved.node][moved.place] = index;
         }
-        _seats.pop();
+        delete _seats[last];
+        _draws.seats = last;
     }
 
     function _list(uint32 index, uint32 node, uint40 lockedUntil) private {
-        _seats[index] = SeatRecord(node, uint32(_seatsOf[node].length), lockedUntil);
-        _seatsOf[node].push(index);
+        uint32[] storage list = _seatsOf[node];
+        // All lists together hold at most MAX_SEATS: the place fits.
+        _seats[index] = SeatRecord(uint24(list.length), lockedUntil, _nodes[node].signer, node);
+        list.push(index);
     }
 
     function _unlist(uint32 index) private {

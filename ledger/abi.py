@@ -18,26 +18,31 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError, EncodingError
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from ledger import types
 from ledger.contract_errors import ContractError, class_of
 from ledger.errors import BadArgument, NotCompiled, TransactionFailed
+from ledger.hashing import keccak
+from ledger.report import unpack_committee
 from ledger.types import Event, RawLog
 
 BUILD = Path(__file__).resolve().parent.parent / "contracts" / "build"
-CONTRACTS = ("StakeVault", "ReputationBook", "RoundBook", "DevToken")
+CONTRACTS = ("RoundBook", "StakeVault", "ReputationBook", "Rewards", "Disputes", "HashChainSeed", "DevToken")
 
 _STRUCTS: dict[str, type[Any]] = {
     "TaskParams": types.TaskParams,
-    "Task": types.Task,
+    "Task": types.StoredTask,
     "Live": types.Live,
-    "Seat": types.Seat,
     "Vote": types.Vote,
     "Report": types.Report,
+    "Settled": types.Settled,
+    "RootState": types.RootState,
+    "Accused": types.Accused,
+    "WordProof": types.WordProof,
+    "PayProof": types.PayProof,
     "Node": types.NodeInfo,
 }
-_ENUMS: dict[str, Callable[[int], int]] = {"Role": types.Role, "Phase": types.Phase}
+_ENUMS: dict[str, Callable[[int], int]] = {"Role": types.Role, "Phase": types.Phase, "Kind": types.DemandKind}
 _ERROR_STRING, _PANIC = bytes.fromhex("08c379a0"), bytes.fromhex("4e487b71")
 
 
@@ -156,13 +161,13 @@ class Interface:
         self.constructor = Coder([])
         for entry in abi:
             if entry["type"] == "function":
-                selector = keccak(text=_signature(entry))[:4]
+                selector = keccak(_signature(entry).encode())[:4]
                 inputs, outputs = Coder(entry["inputs"]), Coder(entry["outputs"])
                 self.functions[entry["name"]] = Function(entry["name"], selector, inputs, outputs)
             elif entry["type"] == "event":
                 indexed = Coder([part for part in entry["inputs"] if part["indexed"]])
                 data = Coder([part for part in entry["inputs"] if not part["indexed"]])
-                self.events[entry["name"]] = EventType(entry["name"], keccak(text=_signature(entry)), indexed, data)
+                self.events[entry["name"]] = EventType(entry["name"], keccak(_signature(entry).encode()), indexed, data)
             elif entry["type"] == "constructor":
                 self.constructor = Coder(entry["inputs"])
 
@@ -180,12 +185,14 @@ def _events() -> dict[bytes, EventType]:
 
 @cache
 def _errors() -> dict[bytes, ErrorType]:
-    return {
-        keccak(text=_signature(entry))[:4]: ErrorType(entry["name"], Coder(entry["inputs"]))
-        for name in CONTRACTS
-        for entry in artefact(name)["abi"]
-        if entry["type"] == "error"
-    }
+    """Custom errors by selector; where contracts name an error's arguments differently, the first's names."""
+    found: dict[bytes, ErrorType] = {}
+    for name in CONTRACTS:
+        for entry in artefact(name)["abi"]:
+            if entry["type"] == "error":
+                selector = keccak(_signature(entry).encode())[:4]
+                found.setdefault(selector, ErrorType(entry["name"], Coder(entry["inputs"])))
+    return found
 
 
 @cache
@@ -262,6 +269,11 @@ def decode_log(log: RawLog) -> Event | None:
         **dict(zip(kind.indexed.names, indexed, strict=True)),
         **dict(zip(kind.data.names, rest, strict=True)),
     }
+    if kind.name == "CommitteeDrawn":
+        try:
+            args["seats"] = unpack_committee(args["committee"])
+        except BadArgument:
+            return None  # no contract of ours packs seats like that
     return Event(kind.name, args, log.block_number, log.log_index, log.tx_hash, log.address)
 
 

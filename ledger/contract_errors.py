@@ -22,8 +22,11 @@ class ContractError(TransactionFailed):
         self.name = name
         self.args_by_name = dict(args_by_name or {})
         shown = {key: _show(key, value) for key, value in self.args_by_name.items()}
-        message = self.says.format(**shown) if self.says else f"the contract refused with {name} {shown}"
-        super().__init__(f"{name}: {message}", hint=self.fix.format(**shown) or None, tx_hash=tx_hash)
+        super().__init__(f"{name}: {self.sentence(shown)}", hint=self.fix.format(**shown) or None, tx_hash=tx_hash)
+
+    def sentence(self, shown: dict[str, str]) -> str:
+        """What is wrong, with the values in it."""
+        return self.says.format(**shown) if self.says else f"the contract refused with {self.name} {shown}"
 
 
 def _show(key: str, value: Any) -> str:
@@ -69,6 +72,12 @@ class NotRounds(ContractError):
 
     code, says = "not-rounds", "{caller} is not the RoundBook"
     fix = "call the RoundBook instead"
+
+
+class NotDisputes(ContractError):
+    """Only Disputes may call this."""
+
+    code, says, fix = "not-disputes", "{caller} is not Disputes", "bring a proof to Disputes instead"
 
 
 class SignerTaken(ContractError):
@@ -185,6 +194,12 @@ class NotJoined(ContractError):
     code, says, fix = "not-joined", "node {node} has not joined task {task} as {role}", "join first"
 
 
+class SlotsFull(ContractError):
+    """Every slot that the task has room for is taken."""
+
+    code, says, fix = "slots-full", "task {task} has room for {capacity} as {role}", "join another task"
+
+
 class EndpointTooLong(ContractError):
     """The endpoint has more bytes than allowed."""
 
@@ -196,11 +211,10 @@ class WrongPhase(ContractError):
 
     code, fix = "wrong-phase", "wait for the phase; the round is skipped when it has passed"
 
-    def __init__(self, name: str, args_by_name: dict[str, Any] | None = None, *, tx_hash: bytes | None = None) -> None:
-        super().__init__(name, args_by_name, tx_hash=tx_hash)
-        got, needed = self.args_by_name.get("got", 4), self.args_by_name.get("needed", 4)
-        phases = f"{Phase(got).name}, needed {Phase(needed).name}"
-        self.message = f"{name}: round {self.args_by_name.get('round')} is in {phases}"
+    def sentence(self, shown: dict[str, str]) -> str:
+        """With the phases' names."""
+        got, needed = Phase(int(shown["got"])).name, Phase(int(shown["needed"])).name
+        return f"round {shown['round']} is in {got}, needed {needed}"
 
 
 class WrongRound(ContractError):
@@ -210,9 +224,21 @@ class WrongRound(ContractError):
 
 
 class NotFinalised(ContractError):
-    """An earlier post has to be finalised first."""
+    """The words of an earlier post have to be applied first."""
 
-    code, says, fix = "not-finalised", "round {round} is posted and not final", "finalise it first"
+    code, says, fix = "not-finalised", "round {round} is final and its words are not applied", "finalise it first"
+
+
+class NotFunded(ContractError):
+    """As many rounds were drawn as are paid for."""
+
+    code, says, fix = "not-funded", "{draws} of {fundedRounds} funded rounds are drawn", "fund_task pays for more"
+
+
+class BadFunding(ContractError):
+    """Rounds to pay for are none, or more than the task has left."""
+
+    code, says, fix = "bad-funding", "{rounds} rounds cannot be funded, {limit} can", "fund 1 to {limit} rounds"
 
 
 class AlreadyArmed(ContractError):
@@ -226,6 +252,12 @@ class NotArmed(ContractError):
     """The beacon's block has not been fixed."""
 
     code, says, fix = "not-armed", "round {round} has no seed block", "call arm_beacon first"
+
+
+class NotDrawn(ContractError):
+    """The round has no committee yet."""
+
+    code, says, fix = "not-drawn", "round {round} has no committee", "arm and draw first"
 
 
 class AlreadyDrawn(ContractError):
@@ -263,15 +295,15 @@ class StaleReport(ContractError):
 
 
 class WrongMode(ContractError):
-    """The report's mode is not one that the contract settles."""
+    """The call belongs to the other mode of settlement."""
 
-    code, says, fix = "wrong-mode", "mode {mode} is unknown", "use mode 0 (words)"
+    code, says, fix = "wrong-mode", "the mode is {mode}, needed is {needed}", "0 = words, 1 = root: use its calls"
 
 
-class WrongSeed(ContractError):
-    """The report names another seed than the drawn one."""
+class WrongDraw(ContractError):
+    """Seed or committee of the report are not the drawn ones."""
 
-    code, says, fix = "wrong-seed", "the seed is {got}, drawn was {expected}", "use the drawn seed"
+    code, says, fix = "wrong-draw", "seed and committee hash to {got}, drawn was {expected}", "use the drawn ones"
 
 
 class WrongParent(ContractError):
@@ -297,13 +329,9 @@ class WrongLength(ContractError):
 
 
 class WrongHash(ContractError):
-    """A part of the call does not hash to what the report says."""
+    """A part of the call does not hash to what was signed or is remembered."""
 
-    code, says, fix = (
-        "wrong-hash",
-        "{what} hashes to {got}, the report says {expected}",
-        "pass what was signed",
-    )
+    code, says, fix = "wrong-hash", "{what} hashes to {got}, expected {expected}", "pass what the logs have"
 
 
 class AttemptTooEarly(ContractError):
@@ -318,6 +346,12 @@ class RewardTooHigh(ContractError):
     code, says, fix = "reward-too-high", "reward {got} wei is above {limit}", "lower the reward total"
 
 
+class WrongReward(ContractError):
+    """Totals or reward of a root report are not what the points allow."""
+
+    code, says, fix = "wrong-reward", "{what} is {got} wei, {expected} is expected", "step the parent's state again"
+
+
 class NoQuorum(ContractError):
     """Too few seats signed."""
 
@@ -327,7 +361,11 @@ class NoQuorum(ContractError):
 class BadSignature(ContractError):
     """A signature does not verify."""
 
-    code, says, fix = "bad-signature", "the signature of seat {seat} does not verify", "collect it again"
+    code, fix = "bad-signature", "collect it again"
+
+    def sentence(self, shown: dict[str, str]) -> str:
+        """By seat in a post, by position in a proof of fault."""
+        return f"the signature of {' '.join(f'{name} {value}' for name, value in shown.items())} does not verify"
 
 
 class NothingPosted(ContractError):
@@ -342,10 +380,44 @@ class WindowOpen(ContractError):
     code, says, fix = "window-open", "the challenge window is open until {until}", "finalise after that"
 
 
-class WindowClosed(ContractError):
-    """The challenge window has closed."""
+class TaskStarted(ContractError):
+    """The task's first round has begun."""
 
-    code, says, fix = "window-closed", "the challenge window closed at {since}", "challenge earlier"
+    code, says, fix = "task-started", "task {task} began at {since}", "close it after the last window"
+
+
+class TaskRunning(ContractError):
+    """The task's last window is still open."""
+
+    code, says, fix = "task-running", "task {task} still runs", "close it after the last window"
+
+
+class TaskIsClosed(ContractError):
+    """The task is closed."""
+
+    code, says, fix = "task-is-closed", "task {task} is closed", "nothing to do"
+
+
+# --- Rewards -----------------------------------------------------------------------------------------------
+class NothingToClaim(ContractError):
+    """Nothing earned that is not paid."""
+
+    code, says, fix = "nothing-to-claim", "node {node} has nothing to claim", "wait for the next final round"
+
+
+class NotEnough(ContractError):
+    """A task's escrow does not cover a payment."""
+
+    code, says = "not-enough", "task {task} holds {balance} wei, {wanted} are wanted"
+    fix = "report this as a bug: escrow covers what rounds earned"
+
+
+# --- Disputes -----------------------------------------------------------------------------------------------
+class NotPending(ContractError):
+    """There is no such post, or its window has closed."""
+
+    code, says = "not-pending", "round {round} of task {task} has no such post in its window"
+    fix = "prove a fault while the window is open"
 
 
 class NotAFault(ContractError):
@@ -361,22 +433,104 @@ class AlreadyPunished(ContractError):
     fix = "nothing to do"
 
 
-class NothingToClaim(ContractError):
-    """Nothing earned that is not paid."""
+class TooLate(ContractError):
+    """Data can be demanded in the first half of a window, and answered until their deadline."""
 
-    code, says, fix = "nothing-to-claim", "node {node} has nothing to claim", "wait for the next final round"
-
-
-class TaskRunning(ContractError):
-    """The task's last window is still open."""
-
-    code, says, fix = "task-running", "task {task} still runs", "close it after the last window"
+    code, says, fix = "too-late", "it was possible until {since}", "demand early, and answer at once"
 
 
-class TaskIsClosed(ContractError):
-    """The task is closed."""
+class AlreadyDemanded(ContractError):
+    """The same data were demanded before."""
 
-    code, says, fix = "task-is-closed", "task {task} is closed", "nothing to do"
+    code, says, fix = "already-demanded", "demand {id} stands already", "wait for its answer"
+
+
+class NotDemanded(ContractError):
+    """There is no such demand, or it is answered or expired."""
+
+    code, says, fix = "not-demanded", "demand {id} is not open", "nothing to do"
+
+
+class AnswerDue(ContractError):
+    """The time to answer is not over."""
+
+    code, says, fix = "answer-due", "an answer may come until {until}", "expire it after that"
+
+
+# --- seed sources -------------------------------------------------------------------------------------------
+class TicketPending(ContractError):
+    """The number of a ticket is not known yet."""
+
+    code, says, fix = "ticket-pending", "ticket {ticket} is not known yet", "wait for its number"
+
+
+class TicketExpired(ContractError):
+    """The number of a ticket can no longer be proved."""
+
+    code, says, fix = "ticket-expired", "ticket {ticket} has expired", "arm the beacon again"
+
+
+class BadSeedProof(ContractError):
+    """The proof does not show the number of the ticket."""
+
+    code, says, fix = "bad-seed-proof", "the proof is not for ticket {ticket}", "ask the seed source's publisher"
+
+
+class UnknownTicket(ContractError):
+    """No such ticket was given."""
+
+    code, says, fix = "unknown-ticket", "ticket {ticket} was never given", "arm the beacon first"
+
+
+class NoBlockHash(ContractError):
+    """The chain no longer has the hash of a ticket's block."""
+
+    code, says, fix = "no-block-hash", "the hash of block {seedBlock} is out of reach", "arm the beacon again"
+
+
+class BadChains(ContractError):
+    """Chains of seed values cannot be committed to like that."""
+
+    code, says = "bad-chains", "{operators} chains of {length} values"
+    fix = "1 to 16 operators, each with a chain of at least one value"
+
+
+class BadTiming(ContractError):
+    """A seed source's delay or window is out of range."""
+
+    code, says, fix = "bad-timing", "delay {delay} or window {window} is out of range", "1 to 256 blocks each"
+
+
+class ChainExhausted(ContractError):
+    """Every value of the seed chain has its ticket."""
+
+    code, says, fix = "chain-exhausted", "all {length} tickets are given", "deploy anew with a longer chain"
+
+
+class NothingToReveal(ContractError):
+    """No ticket waits for a value."""
+
+    code, says, fix = "nothing-to-reveal", "ticket {revealed} was the last, and is revealed", "nothing to do"
+
+
+class UnknownOperator(ContractError):
+    """The seed source has no such operator."""
+
+    code, says, fix = "unknown-operator", "there is no operator {operator}", "operators are counted from 0"
+
+
+class WrongValue(ContractError):
+    """A value is not of the operator's committed chain, or not due."""
+
+    code, says = "wrong-value", "{value} does not lead to the value known of operator {operator}"
+    fix = "reveal SeedChain.value(ticket)"
+
+
+class RevealTooEarly(ContractError):
+    """The ticket's block is not past."""
+
+    code, says = "reveal-too-early", "ticket {ticket} may be revealed from block {fromBlock} on"
+    fix = "wait until that block can no longer be replaced"
 
 
 # --- libraries of ours --------------------------------------------------------------------------------------
@@ -398,13 +552,20 @@ class BadProofLength(ContractError):
 
 
 class BadIndex(ContractError):
-    """A Merkle proof is for an index outside the tree."""
+    """An index lies outside of what it points into."""
 
-    code, says, fix = (
-        "bad-index",
-        "index {index} is outside a tree of {count} words",
-        "use an index below {count}",
-    )
+    code, fix = "bad-index", "count again: indices start at 0"
+
+    def sentence(self, shown: dict[str, str]) -> str:
+        """Trees say index and count, proofs of fault what is indexed."""
+        *what, index, limit = shown.values()
+        return f"index {index} of {what[0] if what else 'a tree'} is not below {limit}"
+
+
+class SumOverflow(ContractError):
+    """The sums of a pay tree's proof do not fit 96 bits."""
+
+    code, says, fix = "sum-overflow", "a pay proof adds up to {total}", "rebuild it with SumTree.proof"
 
 
 # --- OpenZeppelin code inside the contracts -----------------------------------------------------------------
@@ -452,22 +613,16 @@ class SafeERC20FailedOperation(ContractError):
     code, says, fix = "token-refused", "the token {token} refused the transfer", "check balance and approval"
 
 
-class ECDSAInvalidSignature(ContractError):
-    """A signature recovers to no address."""
+class AddressEmptyCode(ContractError):
+    """A call went to an address without code."""
 
-    code, says, fix = "ecdsa-invalid", "a signature recovers to no address", "sign again"
-
-
-class ECDSAInvalidSignatureLength(ContractError):
-    """A signature is not 65 bytes."""
-
-    code, says, fix = "ecdsa-length", "a signature has {length} bytes, not 65", "sign again"
+    code, says, fix = "address-empty", "{target} has no code", "check the deployment"
 
 
-class ECDSAInvalidSignatureS(ContractError):
-    """A signature has a high s."""
+class FailedCall(ContractError):
+    """A call inside a batch failed without a reason."""
 
-    code, says, fix = "ecdsa-high-s", "a signature has a high s {s}", "use the low-s form"
+    code, says, fix = "failed-call", "a call in the batch failed and says not why", "send the calls one by one"
 
 
 class InvalidShortString(ContractError):
@@ -482,22 +637,10 @@ class StringTooLong(ContractError):
     code, says, fix = "string-too-long", "the string {str} is too long", "use a shorter one"
 
 
-class ReentrancyGuardReentrantCall(ContractError):
-    """A guarded function was entered twice."""
-
-    code, says, fix = "reentrant-call", "a guarded function was entered twice", "use a plain ERC-20 token"
-
-
 class CheckpointUnorderedInsertion(ContractError):
     """A stake checkpoint is older than the latest one."""
 
     code, says, fix = "checkpoint-order", "a stake checkpoint went back in time", "report this as a bug"
-
-
-class SafeCastOverflowedUintDowncast(ContractError):
-    """A value does not fit its narrower type."""
-
-    code, says, fix = "cast-overflow", "{value} does not fit {bits} bits", "use a smaller value"
 
 
 def class_of(name: str) -> type[ContractError]:

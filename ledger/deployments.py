@@ -12,29 +12,31 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import rlp
 from eth_utils.address import to_canonical_address, to_checksum_address
-from eth_utils.crypto import keccak
 
 from ledger.abi import artefact, interface
 from ledger.accounts import Signer
 from ledger.chain import Chain
 from ledger.errors import BadArgument, LedgerError, NoCode, StaleDeployment
+from ledger.hashing import keccak
+from ledger.seeds import SeedTerms
 from ledger.transmit import Transmitter
 
 VERSION = 1
-CORE = ("StakeVault", "ReputationBook", "RoundBook")
-TOKEN = "Token"
+CORE = ("StakeVault", "ReputationBook", "Rewards", "Disputes", "RoundBook")
+TOKEN, SEEDS = "Token", "SeedSource"
+_NO_SEEDS = "0x" + "0" * 40  # seeds from the headers of the chain's own blocks
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One set of contracts: addresses and code hashes by name (`StakeVault`, `ReputationBook`, `RoundBook`,
-    `Token`).
+    """One set of contracts: addresses and code hashes by name (those of `CORE`, `Token`, and `SeedSource` where
+    seeds do not come from block headers).
 
     `block` is the number of the first block that has any of them: events begin there. `dev_token` says that
     the token is the development token, which anyone can mint.
@@ -67,15 +69,20 @@ def deploy(
     min_stake: int,
     unbonding_s: int,
     token: str | None = None,
+    seat_fee: int = 0,
+    demand_fee: int = 0,
+    seed_source: str | SeedTerms | None = None,
     timeout_s: float = 60.0,
 ) -> Deployment:
-    """Deploy the contracts; stakes in wei of the token, `unbonding_s` in seconds (longer than a round and its
-    window).
+    """Deploy the contracts; stakes and fees in wei of the token, `unbonding_s` in seconds (longer than a round and
+    its window).
 
-    `token` None deploys the mintable development token as well. Vault and ReputationBook name the RoundBook
-    before it exists, by its predicted address; no other transaction of `signer` may come between. Raises what
-    `Transmitter` raises, `NoCode` where `token` is no contract, `StaleDeployment` where the prediction
-    failed.
+    `token` None deploys the mintable development token as well. `seed_source` None takes seeds from block headers; a
+    `SeedTerms` deploys a `HashChainSeed` on them; an address is another source that is there already.
+    `seat_fee` is what a drawn seat costs a task's owner where the round is not settled, `demand_fee` what asking for
+    withheld data costs. The contracts name the RoundBook and Disputes before they exist, by their predicted
+    addresses; no other transaction of `signer` may come between. Raises what `Transmitter` raises, `NoCode` where
+    `token` or `seed_source` is no contract, `StaleDeployment` where the prediction failed.
     """
     transmitter = Transmitter(chain, signer)
     contracts: dict[str, str] = {}
@@ -92,24 +99,42 @@ def deploy(
         blocks.append(receipt.block_number)
         return receipt.contract_address
 
-    if token is None:
-        contracts[TOKEN] = create("DevToken")
-    else:
-        contracts[TOKEN] = str(to_checksum_address(token))
-        if not chain.code(contracts[TOKEN]):
-            raise NoCode(f"the token {token} has no code", hint="pass the address of an ERC-20 on this chain")
-    rounds = predict_address(signer.address, transmitter.next_nonce() + 2)
+    def existing(name: str, address: str) -> str:
+        if not chain.code(address):
+            raise NoCode(f"the {name} {address} has no code", hint="pass the address of a contract on this chain")
+        return str(to_checksum_address(address))
+
+    contracts[TOKEN] = create("DevToken") if token is None else existing("token", token)
+    # In this order: perhaps the seed source, then vault, reputation, rewards, disputes, rounds.
+    first = transmitter.next_nonce() + isinstance(seed_source, SeedTerms)
+    disputes, rounds = (predict_address(signer.address, first + place) for place in (3, 4))
+    if isinstance(seed_source, SeedTerms):
+        contracts[SEEDS] = create("HashChainSeed", rounds=rounds, **asdict(seed_source))
+    elif seed_source is not None:
+        contracts[SEEDS] = existing("seed source", seed_source)
+    known = {"token": contracts[TOKEN], "rounds": rounds, "disputes": disputes}
     stakes = {"seatStake": seat_stake, "minStake": min_stake, "unbondingS": unbonding_s}
-    contracts["StakeVault"] = create("StakeVault", token=contracts[TOKEN], rounds=rounds, **stakes)
-    contracts["ReputationBook"] = create("ReputationBook", rounds=rounds)
-    contracts["RoundBook"] = create("RoundBook", vault=contracts["StakeVault"], reputation=contracts["ReputationBook"])
-    if contracts["RoundBook"] != rounds:
-        raise StaleDeployment(f"the RoundBook is at {contracts['RoundBook']}, predicted was {rounds}")
+    vault = contracts["StakeVault"] = create("StakeVault", **known, **stakes)
+    reputation = contracts["ReputationBook"] = create("ReputationBook", **known)
+    rewards = contracts["Rewards"] = create("Rewards", **known, reputation=reputation, vault=vault)
+    contracts["Disputes"] = create("Disputes", **known, vault=vault, demandFee=demand_fee)
+    contracts["RoundBook"] = create(
+        "RoundBook",
+        **known,
+        vault=vault,
+        reputation=reputation,
+        rewards=rewards,
+        seedSource=contracts.get(SEEDS, _NO_SEEDS),
+        seatFee=seat_fee,
+    )
+    for name, predicted in (("Disputes", disputes), ("RoundBook", rounds)):
+        if contracts[name] != predicted:
+            raise StaleDeployment(f"{name} is at {contracts[name]}, predicted was {predicted}")
     return Deployment(
         chain_id=chain.chain_id,
         genesis_hash=chain.genesis_hash,
         contracts=contracts,
-        code_hashes={name: bytes(keccak(chain.code(address))) for name, address in contracts.items()},
+        code_hashes={name: keccak(chain.code(address)) for name, address in contracts.items()},
         block=min(blocks),
         dev_token=token is None,
     )
@@ -127,7 +152,7 @@ def check(chain: Chain, deployment: Deployment) -> None:
         code = chain.code(address)
         if not code:
             raise NoCode(f"{name} has no code at {address}")
-        if bytes(keccak(code)) != deployment.code_hashes[name]:
+        if keccak(code) != deployment.code_hashes[name]:
             raise StaleDeployment(f"the code of {name} at {address} is not what was deployed")
 
 

@@ -174,3 +174,10 @@ class IndexMismatch(LedgerError):
 
     code = "index-mismatch"
     hint = "delete the index file, it is rebuilt from the chain, or point to another one"
+
+
+class StateMissing(LedgerError, LookupError):
+    """A question about a task in root mode needs data that the chain has only the digest of."""
+
+    code = "state-missing"
+    hint = "fetch the data by their digest from the store, and pass them by round"

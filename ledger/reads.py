@@ -7,9 +7,23 @@ from typing import Any
 
 from ledger.abi import Call, Contract, decode_error, decode_log
 from ledger.chain import Chain, RevertedCall
-from ledger.deployments import TOKEN, Deployment
-from ledger.errors import WrongChain
-from ledger.types import Clock, Event, Live, NodeInfo, Phase, Role, Seat, Task
+from ledger.collect import bundle_counts
+from ledger.deployments import SEEDS, TOKEN, Deployment
+from ledger.errors import ChainUnavailable, WrongChain
+from ledger.posts import Pending, Post
+from ledger.types import (
+    Clock,
+    DemandKind,
+    Event,
+    Live,
+    NodeInfo,
+    Phase,
+    Role,
+    RootState,
+    Seat,
+    StoredTask,
+    Task,
+)
 from ledger.words import CONTRIBUTION_LANES, LANES, contribution_lanes, reputation_lanes, words_for
 
 
@@ -23,9 +37,13 @@ class Reads:
         self.deployment = deployment
         self.vault = Contract("StakeVault", deployment.contracts["StakeVault"])
         self.reputation_book = Contract("ReputationBook", deployment.contracts["ReputationBook"])
+        self.rewards = Contract("Rewards", deployment.contracts["Rewards"])
+        self.disputes = Contract("Disputes", deployment.contracts["Disputes"])
         self.book = Contract("RoundBook", deployment.contracts["RoundBook"])
         # The development token's interface is a superset of ERC-20's.
         self.token = Contract("DevToken", deployment.contracts[TOKEN])
+        seeds = deployment.contracts.get(SEEDS)
+        self.seeds = None if seeds is None else Contract("HashChainSeed", seeds)
         self._lock = threading.Lock()
 
     def read(self, call: Call, *, block: int | None = None) -> Any:
@@ -49,15 +67,91 @@ class Reads:
         """How many tasks there are; ids are 1..count."""
         return int(self.read(self.book.call("taskCount")))
 
-    def task(self, task: int) -> Task:
-        """A task's parameters and state. Raises `UnknownTask`."""
-        found: Task = self.read(self.book.call("taskOf", task))
+    def tasks(self) -> dict[int, Task]:
+        """Every task by id."""
+        return {task: self.task(task) for task in range(1, self.task_count() + 1)}
+
+    def stored_task(self, task: int) -> StoredTask:
+        """A task's parameters and owner, in one call. Raises `UnknownTask`."""
+        found: StoredTask = self.read(self.book.call("taskOf", task))
         return found
 
+    def task(self, task: int) -> Task:
+        """A task as it stands by the clock of the head block: parameters, latest final model, escrow. Raises
+        `UnknownTask`."""
+        stored = self.stored_task(task)
+        final = self.final(task)
+        finalised = 0
+        if final is not None:
+            rounds = set(self._rounds_of("Posted", task)) - set(self._rounds_of("Voided", task))
+            finalised = sum(round_ <= final.round for round_ in rounds)
+        return Task(
+            params=stored.params,
+            owner=stored.owner,
+            closed=stored.closed,
+            final_round=final.round if final else 0,
+            finalised=finalised,
+            model=final.report.model if final else stored.params.genesis_model,
+            escrow=self.escrow(task),
+        )
+
+    def _rounds_of(self, event: str, task: int) -> list[int]:
+        """Rounds of a task that have such an event, without decoding what else is in it."""
+        logs = self.chain.get_logs(
+            address=self.book.address,
+            topics=self.book.topics(event, task=task),
+            from_block=self.deployment.block,
+        )
+        return [int.from_bytes(log.topics[2], "big") for log in logs]
+
     def live(self, task: int) -> Live:
-        """The current round's draw and pending post. Raises `UnknownTask`."""
+        """The current round's draw and the records as stored. Raises `UnknownTask`."""
         found: Live = self.read(self.book.call("liveOf", task))
         return found
+
+    def escrow(self, task: int) -> int:
+        """Wei held for a task."""
+        return int(self.read(self.rewards.call("balanceOf", task)))
+
+    def final(self, task: int) -> Post | None:
+        """The latest final post by the clock of the head block; None before the first. Raises `UnknownTask`."""
+        round_, hash_ = self.read(self.book.call("finalOf", task))
+        return self._recorded(task, int(round_), hash_)
+
+    def parent_post(self, task: int) -> Post | None:
+        """The record before the pending or latest post: what that post built on; None where there was none."""
+        round_, hash_ = self.read(self.book.call("parentOf", task))
+        return self._recorded(task, int(round_), hash_)
+
+    def pending(self, task: int) -> Pending | None:
+        """The post whose window is open, None where there is none. Raises `UnknownTask`."""
+        round_, hash_, closes_at = self.read(self.book.call("pendingOf", task))
+        post = self._recorded(task, int(round_), hash_)
+        return None if post is None else Pending(post, int(closes_at))
+
+    def unapplied(self, task: int) -> Post | None:
+        """Words mode: the post whose words `finalise` has still to apply, its window open or not."""
+        live = self.live(task)
+        return self._recorded(task, live.posted_round, live.posted_hash)
+
+    def root_state(self, task: int) -> RootState:
+        """Root mode: the state of the final record; all zero before the first final round."""
+        final = self.final(task)
+        return RootState() if final is None else final.state
+
+    def _recorded(self, task: int, round: int, settled_hash: bytes) -> Post | None:
+        """The post that the RoundBook remembers by this hash, out of the logs. Raises `ChainUnavailable` where the
+        logs do not have it."""
+        if round == 0:
+            return None
+        for event in reversed(self.events(self.book, "Posted", task=task, round=round)):
+            post = Post.of(event)
+            if post.hash == settled_hash:
+                return post
+        raise ChainUnavailable(
+            f"the logs do not have the post of round {round} of task {task} that the contract remembers",
+            hint="the endpoint prunes logs or lags: ask another one",
+        )
 
     def clock(self, task: int, time: int | None = None) -> Clock:
         """Round, phase and its end at `time` (seconds; None = the head block's time)."""
@@ -168,8 +262,8 @@ class Reads:
         return dict(zip(nodes, lanes[: len(nodes)], strict=True))
 
     def claimed(self, task: int, role: Role, node: int) -> int:
-        """Contribution units that were paid."""
-        return int(self.read(self.book.call("claimedOf", task, role, node)))
+        """What a node was paid for: contribution units (words mode) or wei (root mode)."""
+        return int(self.read(self.rewards.call("claimedOf", task, role, node)))
 
     # --- one round ---
     def _round_event(self, event: str, task: int, round: int) -> Event | None:
@@ -202,12 +296,34 @@ class Reads:
         found = self.drawn(task, round)
         return None if found is None else tuple(found.args["seats"])
 
+    def seed(self, task: int, round: int) -> bytes | None:
+        """The drawn round's seed, None before the draw."""
+        found = self.drawn(task, round)
+        return None if found is None else bytes(found.args["seed"])
+
+    def collected(self, task: int, round: int, *, reveals: bool) -> list[Event]:
+        """Collectors' `Collected` events of commits or of reveals that came in time, in chain order."""
+        found = self.events(self.book, "Collected", task=task, round=round)
+        params = self.stored_task(task).params
+        armed = next(iter(self.events(self.book, "BeaconArmed", task=task, round=round)), None)
+        return [
+            event
+            for event in found
+            if event.args["reveals"] == reveals
+            and bundle_counts(params, event, time=self.chain.block(event.block_number).timestamp, armed=armed)
+        ]
+
     def posted(self, task: int, round: int) -> Event | None:
-        """The latest `Posted` of a round, with report, votes and words."""
+        """The latest `Posted` of a round, with report and words."""
         return self._round_event("Posted", task, round)
 
+    def post_of(self, task: int, round: int) -> Post | None:
+        """The same as a `Post`."""
+        found = self.posted(task, round)
+        return None if found is None else Post.of(found)
+
     def finalised(self, task: int, round: int) -> Event | None:
-        """The `Finalised` of a round."""
+        """The latest `Finalised` of a round: its last part, once all words are applied. Words mode."""
         return self._round_event("Finalised", task, round)
 
     def voided(self, task: int, round: int) -> Event | None:
@@ -217,3 +333,19 @@ class Reads:
     def report_digest(self, report: Any) -> bytes:
         """The EIP-712 digest as the contract computes it."""
         return bytes(self.read(self.book.call("reportDigest", report)))
+
+    # --- disputes ---
+    def demand_fee(self) -> int:
+        """Wei that asking for withheld data costs, until it is answered or the post dies."""
+        return int(self.read(self.disputes.call("DEMAND_FEE")))
+
+    def demand_of(self, digest: bytes, kind: DemandKind, a: int, b: int = 0) -> tuple[str, int] | None:
+        """Who demanded this of the post with that report digest, and until when (seconds) an answer is due; None
+        where nobody did, time 0 once it is answered or expired."""
+        by, deadline = self.read(self.disputes.call("demandOf", digest, kind, a, b))
+        return None if int(by, 16) == 0 else (str(by), int(deadline))
+
+    def seed_source(self) -> str | None:
+        """Where seeds come from, None for block headers."""
+        found = str(self.read(self.book.call("seedSource")))
+        return None if int(found, 16) == 0 else found

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
 from eth_abi.abi import encode
-from eth_abi.packed import encode_packed
-from eth_utils.crypto import keccak
+from eth_utils.address import to_canonical_address, to_checksum_address
 
 from ledger.errors import BadArgument
-from ledger.types import Report, Seat, Vote
+from ledger.hashing import keccak
+from ledger.types import Report, RootState, Seat, Settled, Vote
 
 REPORT_TYPE = (
     "Report(uint8 mode,uint64 task,uint32 round,bytes32 seed,bytes32 committeeHash,uint32 attempt,"
@@ -24,9 +24,14 @@ REPORT_TYPE = (
 )
 _REPORT_TYPES = tuple(field.split(" ")[0] for field in REPORT_TYPE[len("Report(") : -1].split(","))
 _DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-_REPORT_TYPEHASH = keccak(text=REPORT_TYPE)
-_DOMAIN_TYPEHASH = keccak(text=_DOMAIN_TYPE)
+OBSERVATION_TYPE = "Observation(uint64 task,uint32 round,bytes32 seed,uint32 node,bytes32 commitment)"
+_REPORT_TYPEHASH = keccak(REPORT_TYPE.encode())
+_OBSERVATION_TYPEHASH = keccak(OBSERVATION_TYPE.encode())
+_DOMAIN_TYPEHASH = keccak(_DOMAIN_TYPE.encode())
+_SETTLED_TYPES = ("bytes32", "uint256", "bytes32", "bytes32", "uint32")
+_STATE_TYPES = ("bytes32", "bytes32", "bytes32", "bytes32", "uint256", "uint256", "bytes32")
 SIGNATURE_LENGTH = 65
+SEAT_LENGTH = 24
 
 
 def update_commitment(
@@ -63,9 +68,22 @@ def observation_commitment(
     return keccak(encode(types, (chain_id, book, task, round, _digest(seed), node, *digests)))
 
 
+def pack_committee(seats: Sequence[Seat]) -> bytes:
+    """The drawn seats in drawn order as they travel: 24 bytes a seat, 4 of the node and 20 of its hot key."""
+    return b"".join(seat.node.to_bytes(4, "big") + to_canonical_address(seat.signer) for seat in seats)
+
+
+def unpack_committee(packed: bytes) -> list[Seat]:
+    """The seats in a packed committee. Raises `BadArgument` where it is not whole seats."""
+    if len(packed) % SEAT_LENGTH:
+        raise BadArgument(f"a committee has {len(packed)} bytes", hint=f"{SEAT_LENGTH} are needed for each seat")
+    seats = (packed[at : at + SEAT_LENGTH] for at in range(0, len(packed), SEAT_LENGTH))
+    return [Seat(int.from_bytes(seat[:4], "big"), str(to_checksum_address(seat[4:]))) for seat in seats]
+
+
 def committee_hash(seats: Sequence[Seat]) -> bytes:
-    """Hash of the drawn seats in drawn order: keccak256 of 4-byte node and 20-byte signer per seat."""
-    return keccak(b"".join(encode_packed(("uint32", "address"), (seat.node, seat.signer)) for seat in seats))
+    """Hash of the drawn seats in drawn order, as a report binds it."""
+    return keccak(pack_committee(seats))
 
 
 def votes_hash(votes: Sequence[Vote]) -> bytes:
@@ -82,7 +100,7 @@ def words_hash(trainer_words: Sequence[int], verifier_words: Sequence[int]) -> b
 def domain_separator(*, name: str, version: str, chain_id: int, verifying_contract: str) -> bytes:
     """EIP-712 domain separator."""
     types = ("bytes32", "bytes32", "bytes32", "uint256", "address")
-    values = (_DOMAIN_TYPEHASH, keccak(text=name), keccak(text=version), chain_id, verifying_contract)
+    values = (_DOMAIN_TYPEHASH, keccak(name.encode()), keccak(version.encode()), chain_id, verifying_contract)
     return keccak(encode(types, values))
 
 
@@ -91,11 +109,53 @@ def typed_digest(separator: bytes, struct_hash: bytes) -> bytes:
     return keccak(b"\x19\x01" + separator + struct_hash)
 
 
+def _book_domain(chain_id: int, book: str) -> bytes:
+    return domain_separator(name="Credence", version="1", chain_id=chain_id, verifying_contract=book)
+
+
 def report_digest(report: Report, *, chain_id: int, book: str) -> bytes:
     """The EIP-712 digest of a report, as `IRoundBook.reportDigest` gives it."""
     struct_hash = keccak(encode(("bytes32", *_REPORT_TYPES), (_REPORT_TYPEHASH, *astuple(report))))
-    separator = domain_separator(name="Credence", version="1", chain_id=chain_id, verifying_contract=book)
-    return typed_digest(separator, struct_hash)
+    return typed_digest(_book_domain(chain_id, book), struct_hash)
+
+
+def observation_digest(
+    *, chain_id: int, book: str, task: int, round: int, seed: bytes, node: int, commitment: bytes
+) -> bytes:
+    """What a member signs with its observation commitment (EIP-712): two of one round and seed are a fault."""
+    types = ("bytes32", "uint64", "uint32", "bytes32", "uint32", "bytes32")
+    values = (_OBSERVATION_TYPEHASH, task, round, _digest(seed), node, _digest(commitment))
+    return typed_digest(_book_domain(chain_id, book), keccak(encode(types, values)))
+
+
+def settled_of(report: Report, signers: int, trainer_words: int, *, chain_id: int, book: str) -> Settled:
+    """A post as the RoundBook remembers it; `trainer_words` as its `Posted` log says."""
+    digest = report_digest(report, chain_id=chain_id, book=book)
+    return Settled(digest, signers, report.model, report.words_hash, trainer_words)
+
+
+def settled_hash(settled: Settled) -> bytes:
+    """What the RoundBook stores of a post: keccak256(abi.encode(Settled))."""
+    return keccak(encode(_SETTLED_TYPES, astuple(settled)))
+
+
+def state_words(state: RootState) -> list[int]:
+    """The seven words of a root state, as `Posted` logs them."""
+    return [value if isinstance(value, int) else int.from_bytes(value, "big") for value in astuple(state)]
+
+
+def state_of(words: Sequence[int]) -> RootState:
+    """The root state in the words of a root post. Raises `BadArgument` unless there are seven."""
+    if len(words) != len(_STATE_TYPES):
+        raise BadArgument(f"{len(words)} words are no root state", hint="pass the words of a root post")
+    s, r, t, v, totals, points, data = (int(word) for word in words)
+    scores, reputation, trainer_pay, verifier_pay, digest = (n.to_bytes(32, "big") for n in (s, r, t, v, data))
+    return RootState(scores, reputation, trainer_pay, verifier_pay, totals, points, digest)
+
+
+def state_hash(state: RootState) -> bytes:
+    """keccak256(abi.encode(RootState)): the `words_hash` of a root report."""
+    return keccak(encode(_STATE_TYPES, astuple(state)))
 
 
 def seed_of(chain_id: int, book: str, task: int, round: int, mix_hash: bytes) -> bytes:

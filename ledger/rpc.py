@@ -30,6 +30,7 @@ from ledger.errors import (
     TransactionTimeout,
     WrongChain,
 )
+from ledger.gas import TX_CAP
 from ledger.transport import DeadlineProvider, HttpTransport, IpcTransport
 from ledger.types import Block, RawLog, RawReceipt, TxInfo
 
@@ -188,12 +189,14 @@ class RpcChain(Chain):
             raise _reverted(failure) from failure
 
     def suggest_gas(self, *, to: str | None, data: bytes, sender: str) -> int:
-        """The node's estimate and a quarter more: state may change before the transaction is mined."""
+        """The node's estimate and a quarter more, since state may change before the transaction is mined; but no
+        more than mainnet's cap while the estimate is below it."""
         try:
             estimate = int(self.request("eth_estimateGas", _message(to, data, sender)), 16)
         except RpcError as failure:
             raise _reverted(failure) from failure
-        return estimate + estimate // 4
+        ample = estimate + estimate // 4
+        return ample if estimate > TX_CAP else min(ample, TX_CAP)
 
     def fees(self) -> dict[str, int]:
         """EIP-1559 fields where the chain has a base fee (twice it, and the node's tip), else a gas price."""

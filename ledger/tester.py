@@ -32,6 +32,7 @@ from ledger.errors import (
     TransactionTimeout,
 )
 from ledger.evm import CHAIN_ID, FORK, Engine, PinnedTester, mix_hash_of
+from ledger.gas import TX_CAP
 from ledger.types import Block, RawLog, RawReceipt, TxInfo
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ LOG = logging.getLogger(__name__)
 START_TIME = 1_750_000_000
 GAS_LIMIT = 2**30
 BALANCE = 10**24  # wei of the chain's coin in each funded account
-TX_GAS = 2**24  # mainnet's cap on one transaction (EIP-7825): the default limit, since estimating costs a second run
 
 
 class TesterChain(Chain):
@@ -169,8 +169,8 @@ class TesterChain(Chain):
             return self._engine.call(to=to, data=data, sender=sender, block=block)
 
     def suggest_gas(self, *, to: str | None, data: bytes, sender: str) -> int:
-        """A fixed 2^24: gas is free here and an estimate would cost a second run."""
-        return min(TX_GAS, self._genesis.gas_limit)
+        """A fixed 2^24, the cap of mainnet: gas is free here and an estimate would cost a second run."""
+        return min(TX_CAP, self._genesis.gas_limit)
 
     def fees(self) -> dict[str, int]:
         """Twice the head's base fee, no tip: enough for the next block and a function of the chain alone."""

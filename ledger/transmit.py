@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from eth_utils.address import to_checksum_address
@@ -16,7 +16,6 @@ from ledger.abi import Call, decode_error, decode_log
 from ledger.accounts import Signer
 from ledger.chain import Chain, RevertedCall
 from ledger.errors import AlreadyKnown, ChainUnavailable, LedgerError, NotNeeded, OutOfGas, TransactionFailed
-from ledger.report import draw_order
 from ledger.types import RawReceipt, Receipt
 
 LOG = logging.getLogger(__name__)
@@ -166,12 +165,6 @@ class Transmitter:
             hint="run it again as a call on that block",
             tx_hash=receipt.tx_hash,
         )
-
-
-def staged_order(committee_nodes: Sequence[int], seed: bytes) -> list[int]:
-    """Proposers by attempt: a permutation of the distinct committee nodes, seeded by the round's seed."""
-    nodes = sorted(set(committee_nodes))
-    return [nodes[position] for position in draw_order(seed, len(nodes), len(nodes))]
 
 
 def _parts(contract_fn: Any) -> tuple[str, str, bytes]:

@@ -28,7 +28,24 @@ class Phase(IntEnum):
     OVER = 4
 
 
-@dataclass(frozen=True, slots=True)
+class Mode(IntEnum):
+    """How a task settles: score words in storage, or one signed root at flat cost."""
+
+    WORDS = 0
+    ROOT = 1
+
+
+class DemandKind(IntEnum):
+    """Withheld data that anyone may ask a post's signers for."""
+
+    VOTES = 0
+    SCORES = 1
+    REPUTATION = 2
+    TRAINER_PAY = 3
+    VERIFIER_PAY = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskParams:
     """What a task's owner fixes for ever at creation. Durations in seconds, pools and slash in wei of the
     token."""
@@ -45,14 +62,46 @@ class TaskParams:
     rounds: int
     seats: int
     quorum: int
+    mode: int = Mode.WORDS
+    levels: int = 0  # root mode: each role has room for 15·2^levels nodes
+    contributions: bool = True  # words mode: keep contribution totals; needed where a pool is paid
     trainer_pool: int
     verifier_pool: int
     slash: int
 
+    @property
+    def pools(self) -> int:
+        """Wei that one round needs in escrow."""
+        return self.trainer_pool + self.verifier_pool
+
+    def pool(self, role: Role) -> int:
+        """Wei that a final round pays to a role."""
+        return self.trainer_pool if role == Role.TRAINER else self.verifier_pool
+
+    @property
+    def period(self) -> int:
+        """Length of a round in seconds."""
+        return self.commit_s + self.reveal_s + self.post_s + self.window_s
+
+    def window_closes(self, round: int) -> int:
+        """When a post of this round is final (seconds); `starts_at` must be resolved, as the contract keeps
+        it."""
+        return self.starts_at + round * self.period
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTask:
+    """A task as the RoundBook stores it."""
+
+    params: TaskParams
+    owner: str
+    closed: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as the RoundBook stores it; `model` is the latest final model digest."""
+    """A task as it stands by the clock: `model` is the latest final model digest, `final_round` its round (0
+    before the first), `finalised` how many rounds are final, `escrow` the wei held for the task."""
 
     params: TaskParams
     owner: str
@@ -65,18 +114,27 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The draw of the current round and the post that waits for its window, if any (`posted_round` 0 =
-    none)."""
+    """The draw of the current round and the records as stored; `Ledger.final` and `Ledger.pending` say what
+    the clock makes of them."""
 
     armed_round: int
-    seed_block: int
+    seed_block: int  # a block's number, or the ticket of the seed source
     drawn_round: int
-    seed: bytes
-    committee_hash: bytes
-    posted_round: int
-    posted_at: int
-    report_digest: bytes
-    voided_digest: bytes
+    draw_hash: bytes
+    posted_round: int  # neither applied (words), succeeded (root) nor void; 0 = none
+    posted_hash: bytes
+    final_round: int
+    final_hash: bytes
+    voided_round: int
+    applied_words: int
+    draws: int
+    funded_rounds: int
+    trainer_slots: int
+    verifier_slots: int
+
+    def slots(self, role: Role) -> int:
+        """Nodes that joined in a role."""
+        return self.trainer_slots if role == Role.TRAINER else self.verifier_slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +173,73 @@ class Report:
     model: bytes
     record: bytes
     reward_total: int
+
+
+ZERO32 = b"\0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A post as the RoundBook remembers it, by its hash. All zero stands for the time before the first."""
+
+    digest: bytes = ZERO32
+    signers: int = 0
+    model: bytes = ZERO32
+    state: bytes = ZERO32
+    trainer_words: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RootState:
+    """All that root mode knows after a round: four tree roots, and sums with the trainers' in the low 128
+    bits."""
+
+    scores: bytes = ZERO32
+    reputation: bytes = ZERO32
+    trainer_pay: bytes = ZERO32
+    verifier_pay: bytes = ZERO32
+    totals: int = 0
+    points: int = 0
+    data: bytes = ZERO32
+
+    def pay_root(self, role: Role) -> bytes:
+        """Root hash of a role's pay tree."""
+        return self.trainer_pay if role == Role.TRAINER else self.verifier_pay
+
+    def total(self, role: Role) -> int:
+        """Wei that a role has earned since the task began."""
+        return (self.totals >> (128 * role)) & (2**128 - 1)
+
+    def part_sum(self, role: Role) -> int:
+        """Sum of a role's score parts in this round."""
+        return (self.points >> (128 * role)) & (2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WordProof:
+    """A word and its siblings in a position-bound tree, lowest first."""
+
+    word: int
+    siblings: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PayProof:
+    """A leaf of a pay tree (wei) and its siblings, lowest first."""
+
+    amount: int
+    sums: tuple[int, ...]
+    siblings: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accused:
+    """The post that a proof of fault is about, as `Disputes` takes it; `committee` is packed."""
+
+    report: Report
+    signers: int
+    trainer_words: int
+    committee: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ are shared with the Solidity tests.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ledger.errors import BadArgument
 from ledger.tree import tree_proof, tree_root, verify
@@ -22,11 +23,15 @@ __all__ = [
     "MAX_SCORE",
     "NOT_DUE",
     "UNITS",
+    "Outcome",
+    "apply_scores",
     "contribution_lanes",
     "contribution_units",
     "lower_median",
     "pack_scores",
+    "part_sum",
     "reputation_lanes",
+    "shares",
     "stamp",
     "step_lane",
     "step_word",
@@ -113,11 +118,51 @@ def step_word(word: int, score_word: int, *, round: int, role: Role) -> int:
     return stepped
 
 
+def score_part(score: int) -> int:
+    """What a score counts when pay is shared: max(0, score − 32768)."""
+    return max(0, score - ACCEPTED)
+
+
+def part_sum(score_words: Sequence[int]) -> int:
+    """Sum of the parts of every lane of a role: its points in this round."""
+    return sum(score_part(lane) for word in score_words for lane in reputation_lanes(word))
+
+
+def shares(lanes: Sequence[int], amount: int) -> list[int]:
+    """What each slot gets of `amount` for its score: ⌊part·amount / Σ part⌋, 0 where nobody has a part. Rounds
+    down, so that less than one a slot is left over."""
+    total = sum(map(score_part, lanes))
+    return [score_part(score) * amount // total if total else 0 for score in lanes]
+
+
 def contribution_units(lanes: Sequence[int]) -> list[int]:
-    """Units that each slot earns in a round: ⌊part·10^6 / Σ part⌋ with part = max(0, score − 32768)."""
-    parts = [max(0, score - ACCEPTED) for score in lanes]
-    total = sum(parts)
-    return [part * UNITS // total if total else 0 for part in parts]
+    """Units that each slot earns in a round: its share of 10^6."""
+    return shares(lanes, UNITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one round makes of a role: its reputation words, and what each of their lanes earned (by slot)."""
+
+    words: tuple[int, ...]
+    earned: tuple[int, ...]
+    points: int
+
+
+def apply_scores(before: Sequence[int], score_words: Sequence[int], *, role: Role, round: int, amount: int) -> Outcome:
+    """One round of one role: the one rule behind both modes, the index and every prediction.
+
+    `before` has the reputation words, fewer where slots are new; `amount` is shared by score parts (words mode:
+    10^6 contribution units, root mode: the role's pool in wei).
+    """
+    if len(before) > len(score_words):
+        raise BadArgument(
+            f"{len(before)} words before, {len(score_words)} of scores", hint="slots are never given back"
+        )
+    olds = [*before, *[0] * (len(score_words) - len(before))]
+    words = tuple(step_word(old, new, round=round, role=role) for old, new in zip(olds, score_words, strict=True))
+    lanes = [lane for word in score_words for lane in reputation_lanes(word)]
+    return Outcome(words, tuple(shares(lanes, amount)), part_sum(score_words))
 
 
 def lower_median(votes: Sequence[int]) -> int:

@@ -37,6 +37,8 @@ class SimulationConfig:
     weighting: str = "stake"
     utility: str = "loo"
     codec: str = "raw"
+    settlement: str = "words"
+    collector: str = "owner"
     chain: str = "tester"
     store: str = "disk"
 
@@ -47,6 +49,9 @@ class SimulationConfig:
                 raise ConfigError(f"--{name} {value} is out of range", hint=f"give {low} to {high}")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"--seed {self.seed} is out of range", hint="give 0 to 2^63 - 1")
+        for name, valid in (("settlement", ("words", "root")), ("collector", ("owner", "none"))):
+            if getattr(self, name) not in valid:
+                raise ConfigError(f"--{name} {getattr(self, name)!r} is not known", hint=f"give {' or '.join(valid)}")
         TASKS.get(self.task)
         AGGREGATORS.get(self.aggregator)
         WEIGHTINGS.get(self.weighting)

@@ -14,6 +14,7 @@ from node.message import Kind
 from node.record import Manifest, ObservationRecord, RoundRecord
 from node.round.gather import fetch, fetch_record
 from node.round.settle import roster_entries
+from node.round.standing import standing_before
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
 from node.source import Source
 from node.spec import Artefact
@@ -138,20 +139,21 @@ def _settlement_steps(
 ) -> list[Step]:
     view, report = source.view, posted.args["report"]
     steps = []
-    final = view.events("Finalised", round_)
-    if final:
-        shift = 16 * (slot % 15)
-        words = [
-            e
-            for e in view.events("WordStepped", round_)
-            if int(e.args["role"]) == role.value and int(e.args["index"]) == slot // 15
-        ]
-        before, after = (((int(words[0].args[name]) >> shift) & 0xFFFF if words else 0) for name in ("before", "next"))
-        text = f"finalised: reputation {before} → {after}, model {report.model.hex()[:16]}… adopted"
-        steps.append(_onchain(source, "finalise", text, final[-1], before=before, after=after))
-    else:
+    voided = view.events("Voided", round_)
+    if voided:
+        text = "void: a proof of fault struck the post down, its signers were slashed, the parent model stands"
+        steps.append(_onchain(source, "finalise", text, voided[-1]))
+    elif view.settled(round_) is None:
         steps.append(Step("finalise", "posted but not final: its challenge window is open", {}))
-    signers = bin(int(posted.args["signerBitmap"])).count("1")
+    else:
+        before, after = (standing_before(view, r).reputation(role, slot) for r in (round_, round_ + 1))
+        text = f"finalised: reputation {before} → {after}, model {report.model.hex()[:16]}… adopted"
+        applied = view.events("Finalised", round_)
+        if applied:
+            steps.append(_onchain(source, "finalise", text, applied[-1], before=before, after=after))
+        else:  # root mode, or words that nobody has applied yet
+            steps.append(Step("finalise", f"{text} by the clock", {"before": before, "after": after}))
+    signers = int(posted.args["signers"]).bit_count()
     text = f"report 0x{bytes(posted.args['reportDigest']).hex()} signed by {signers} of {view.state.params.seats} seats"
     data = {
         "report": bytes(posted.args["reportDigest"]).hex(),
@@ -200,10 +202,11 @@ def _observation_steps(source: Source, node: int, role: Role, record: RoundRecor
 
 def _commit_steps(source: Source, node: int, round_: int) -> list[Step]:
     view, steps = source.view, []
-    mine = {e.name: e for n in ("Revealed", "Committed") for e in reversed(view.events(n, round_)) if _of(e, node)}
-    reveal, commit = mine.get("Revealed"), mine.get("Committed")
-    if reveal is not None:
-        artefact = Artefact(bytes(reveal.args["manifest"]), int(reveal.args["length"]))
+    entry = next((c for c in view.commitments(round_) if c.node == node), None)
+    if entry is None or entry.committed is None:
+        return [Step("commit", "nothing was committed", {})]
+    if entry.manifest is not None and entry.revealed is not None:
+        artefact = Artefact(entry.manifest, entry.length)
         cid = from_digest(artefact.digest, artefact.length)
         data: dict[str, Any] = {"manifest": cid}
         text = f"revealed manifest {cid}"
@@ -213,19 +216,19 @@ def _commit_steps(source: Source, node: int, round_: int) -> list[Step]:
             text += f", update {data['update']} ({update.length:,} bytes)"
         except (StorageError, ValueError, ConnectionError) as error:
             text += f" (not readable: {error})"
-        steps.append(_onchain(source, "reveal", text, reveal, **data))
-    elif commit is not None:
-        steps.append(Step("reveal", "nothing was revealed", {}))
-    if commit is not None:
-        commitment = bytes(commit.args["commitment"]).hex()
-        steps.append(_onchain(source, "commit", f"committed 0x{commitment}", commit, commitment=commitment))
+        steps.append(_onchain(source, "reveal", text + _through(entry.revealed), entry.revealed, **data))
     else:
-        steps.append(Step("commit", "nothing was committed", {}))
+        steps.append(Step("reveal", "nothing was revealed", {}))
+    commitment = entry.commitment.hex()
+    text = f"committed 0x{commitment}" + _through(entry.committed)
+    steps.append(_onchain(source, "commit", text, entry.committed, commitment=commitment))
     return steps
 
 
-def _of(event: Event, node: int) -> bool:
-    return int(event.args["node"]) == node
+def _through(event: Event) -> str:
+    if event.name != "Collected":
+        return ""
+    return f", one of {int(event.args['count'])} in bundle 0x{bytes(event.args['data']).hex()[:16]}…"
 
 
 def lines(steps: list[Step]) -> list[str]:

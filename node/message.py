@@ -20,6 +20,8 @@ _DOMAIN = b"Credence message v1\x00"
 class Kind(Enum):
     """What a message says. The comment names its sender."""
 
+    COMMITTED = "committed"  # trainer: its commitment, for a collector
+    DISCLOSED = "disclosed"  # trainer: its reveal, for a collector
     CLAIM = "claim"  # trainer: digest of its own output sketch
     OBSERVED = "observed"  # member: commitment to its observation vector
     ROSTER = "roster"  # proposer: the claims and commitments that count

@@ -114,6 +114,7 @@ def establish(
         "weighting": config.weighting,
         "utility": config.utility,
         "codec": config.codec,
+        "collector": config.collector,
     }
     step("publishing the task")
     published = publish_task(
@@ -167,6 +168,8 @@ def _create_task(ledger: Ledger, owner: Signer, published: PublishedTask, config
         seats=config.verifiers,
         timing=timing,
         starts_at=ledger.chain.now() + SETUP_SLACK_S * ledger.chain.can_move_clock + joins + 10,
+        settlement=config.settlement,
+        capacity=max(config.nodes, config.verifiers),
     )
     budget = config.rounds * (params.trainer_pool + params.verifier_pool)
     if ledger.token_balance(owner.address) < budget:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ledger import TaskParams
+from ledger.types import Mode
+from ledger.words import words_for
 from node.data import Dataset, Split, split
 from node.errors import ConfigError
 from node.model import initial_parameters, layout_of
@@ -110,9 +112,15 @@ def task_params(
     timing: Timing,
     starts_at: int,
     pool: int = 100 * TOKEN,
+    settlement: str = "words",
+    capacity: int = 1_000,
 ) -> TaskParams:
-    """On-chain parameters: q = ⌊2k/3⌋ + 1 and a slash that makes q·slash ≥ 2·pool, rounded up."""
+    """On-chain parameters: q = ⌊2k/3⌋ + 1 and a slash that makes q·slash ≥ 2·pool, rounded up.
+
+    `settlement` is `words` or `root`; a root task has room for at least `capacity` nodes in each role.
+    """
     quorum = 2 * seats // 3 + 1
+    root = settlement == "root"
     verifier_pool = pool // 5
     return TaskParams(
         spec_digest=published.artefact.digest,
@@ -127,6 +135,9 @@ def task_params(
         rounds=rounds,
         seats=seats,
         quorum=quorum,
+        mode=Mode.ROOT if root else Mode.WORDS,
+        levels=max(0, words_for(capacity) - 1).bit_length() if root else 0,
+        contributions=not root,
         trainer_pool=pool,
         verifier_pool=verifier_pool,
         slash=-(-2 * (pool + verifier_pool) // quorum),

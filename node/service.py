@@ -30,8 +30,10 @@ from node.partition import partition
 from node.publish import task_split
 from node.round.actor import Actor, Context
 from node.round.adversary import make_trainer, make_verifier
+from node.round.claim import claim_earned
 from node.round.gather import fetch_record
 from node.round.owner import Owner
+from node.round.standing import standing_before
 from node.round.view import TaskView
 from node.seeds import derive_bytes, derive_seed
 from node.spec import TaskSpec
@@ -111,7 +113,7 @@ def _serve(
     attack: AttackSpec | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    view, metrics = TaskView(ledger, task), Metrics()
+    view, metrics = TaskView(ledger, task, lambda digest: fetch_record(store, digest)), Metrics()
     spec = TaskSpec.from_bytes(fetch_record(store, view.state.params.spec_digest))
     data = _own_data(options, spec) if options.role == "trainer" else None
     folder = options.home / "nodes" / options.name
@@ -129,7 +131,7 @@ def _serve(
         starts_in = max(0, view.state.params.starts_at - view.now)
         say(f"{options.role} {options.name}: node {node}, task {task}, at {peers.url}, first round in {starts_in} s")
         _loop(actor, view, say)
-        return _farewell(ledger, signer, task, node, options, say)
+        return _farewell(view, signer, node, options, say)
     finally:
         peers.close()
         journal.close()
@@ -213,30 +215,34 @@ def _loop(actor: Actor, view: TaskView, say: Callable[[str], None]) -> None:
 
 def _tell_rounds(view: TaskView, told: int, say: Callable[[str], None]) -> int:
     for round_ in range(told + 1, view.state.params.rounds + 1):
-        final = view.events("Finalised", round_)
-        if not final:
+        if view.now < view.window_end(round_):
             break
-        say(f"round {round_} final: model {bytes(final[0].args['model']).hex()[:16]}…")
+        final = view.settled(round_)
+        if final is None:
+            say(f"round {round_} skipped: the parent model stands")
+        else:
+            say(f"round {round_} final: model {final.args['report'].model.hex()[:16]}…")
         told = round_
     return told
 
 
 def _farewell(
-    ledger: Ledger, signer: Signer, task: int, node: int, options: NodeOptions, say: Callable[[str], None]
+    view: TaskView, signer: Signer, node: int, options: NodeOptions, say: Callable[[str], None]
 ) -> dict[str, Any]:
+    rounds = sum(view.settled(round_) is not None for round_ in range(1, view.state.params.rounds + 1))
     if options.role == "owner":
         say("task over: unspent pools returned")
-        return {"role": "owner", "task": task, "rounds": ledger.task(task).finalised}
+        return {"role": "owner", "task": view.task, "rounds": rounds}
     role = Role[options.role.upper()]
-    if ledger.contribution(task, role, node) > ledger.claimed(task, role, node):
-        ledger.claim(signer, task, role, node)
+    claim_earned(view, signer, role, node)
+    standing, slot = standing_before(view, view.state.params.rounds + 1), view.slots(role)[node]
     result = {
         "role": options.role,
-        "task": task,
+        "task": view.task,
         "node": node,
-        "reputation": ledger.reputation(task, role, node),
-        "contribution": ledger.contribution(task, role, node),
-        "reward": ledger.token_balance(signer.address),
+        "reputation": standing.reputation(role, slot),
+        "contribution": standing.contribution(role, slot),
+        "reward": view.ledger.token_balance(signer.address),
     }
     say(f"task over: reputation {result['reputation']}, contribution {result['contribution']} units")
     return result

@@ -24,7 +24,7 @@ from node.data import Dataset
 from node.errors import ConfigError, NodeError
 from node.identity import ensure_gas_money, require_live
 from node.journal import Journal
-from node.message import Scope
+from node.message import Kind, Scope
 from node.metrics import Metrics
 from node.model import Evaluator, initial_parameters
 from node.network import Network, establish, funded_addresses, key_seed, timing_for
@@ -32,7 +32,9 @@ from node.partition import partition
 from node.peers import Board
 from node.round.actor import Actor, Context
 from node.round.adversary import make_trainer, make_verifier
-from node.round.gather import load_model
+from node.round.claim import claim_earned
+from node.round.collect import COLLECT_BY, DIRECT_FROM, collect_time
+from node.round.gather import fetch_record, load_model
 from node.round.owner import Owner
 from node.round.verifier import CHECK_BY, OBSERVE_BY, REVEAL_BY
 from node.round.view import TaskView
@@ -79,12 +81,12 @@ def simulate(
     try:
         network = establish(chain, store, config, folder, step=lambda text: progress(text, 0, 0))
         shards = trainer_shards(config, network)
-        view = TaskView(network.ledger, network.task)
+        view = TaskView(network.ledger, network.task, lambda digest: fetch_record(store, digest))
         actors = make_actors(config, network, shards, view=view, store=store, folder=folder, metrics=metrics)
         scorer = Scorer(network, view, store)
         announce({"kind": "network", "network": network})
         _drive(actors, view, scorer, progress=progress, announce=announce, metrics=metrics)
-        _claim_rewards(network)
+        _claim_rewards(network, view)
         with Index(folder / "index.sqlite") as index:
             index.follow(chain, network.ledger.deployment)
         summary = summarise(
@@ -219,7 +221,7 @@ def _drive(
         current = min(view.clock.round, rounds)
         progress(f"round {current} {view.clock.phase.name.lower()}", max(0, current - 1), rounds)
         while told < rounds and (told + 1 < view.clock.round or view.clock.phase is Phase.OVER):
-            if view.live.posted_round == told + 1:
+            if view.pending_round == told + 1:
                 break
             told += 1
             row = round_row(
@@ -243,6 +245,8 @@ def _next_deadline(view: TaskView) -> int:
     if clock.round == 0:
         return params.starts_at
     times = {clock.ends_at}
+    for kind in (Kind.COMMITTED, Kind.DISCLOSED):
+        times |= {collect_time(view, clock.round, kind, share) for share in (COLLECT_BY, DIRECT_FROM)}
     opened = view.post_start(clock.round)
     for attempt in range(params.post_s // params.attempt_s + 1):
         turn = opened + attempt * params.attempt_s
@@ -251,13 +255,10 @@ def _next_deadline(view: TaskView) -> int:
     return min(instant for instant in times if instant > now)
 
 
-def _claim_rewards(network: Network) -> None:
+def _claim_rewards(network: Network, view: TaskView) -> None:
     """Every node takes what it has earned, so that the table shows money that has moved."""
-    ledger = network.ledger
     for member in network.members:
-        role = member.identity.role
-        if ledger.contribution(network.task, role, member.node) > ledger.claimed(network.task, role, member.node):
-            ledger.claim(member.identity.cold, network.task, role, member.node)
+        claim_earned(view, member.identity.cold, member.identity.role, member.node)
 
 
 class Scorer:

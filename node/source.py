@@ -60,7 +60,8 @@ def open_run(folder: Path) -> Source:
     if result_path.exists():
         nodes = json.loads(result_path.read_text())["nodes"]
         attacks = {node["node"]: node["attack"] for node in nodes if node["attack"]}
-    return Source(chain, store, ledger, TaskView(ledger, ledger.task_count()), attacks, folder)
+    view = TaskView(ledger, ledger.task_count(), lambda digest: fetch_record(store, digest))
+    return Source(chain, store, ledger, view, attacks, folder)
 
 
 def open_live(chain_url: str, *, store: str, book: Path, task: int | None) -> Source:
@@ -71,4 +72,6 @@ def open_live(chain_url: str, *, store: str, book: Path, task: int | None) -> So
     chosen = count if task is None else task
     if not 1 <= chosen <= count:
         raise ConfigError(f"there is no task {chosen} on this chain", hint=f"tasks 1 to {count} exist")
-    return Source(chain, open_store(store), ledger, TaskView(ledger, chosen), {}, None)
+    opened = open_store(store)
+    view = TaskView(ledger, chosen, lambda digest: fetch_record(opened, digest))
+    return Source(chain, opened, ledger, view, {}, None)

@@ -19,7 +19,7 @@ from node.train import Recipe
 from storage import canonical_json, cid_of, digest_of, parse_canonical_json
 
 SPEC_VERSION = 1
-_NAMES = ("name", "codec", "aggregator", "weighting", "utility")
+_NAMES = ("name", "codec", "aggregator", "weighting", "utility", "collector")
 _DECIMALS = (
     "tau", "output_bound", "update_bound", "duplicate_tau", "cosine_margin", "byzantine_fraction", "utility_scale",
 )  # fmt: skip
@@ -90,6 +90,7 @@ class TaskSpec:
     weighting: str = "stake"
     utility: str = "loo"
     utility_scale: str = "0.25"
+    collector: str = "owner"  # who logs commits and reveals for all: the task's owner, or `none`
     version: int = field(default=SPEC_VERSION)
 
     def __post_init__(self) -> None:
@@ -105,6 +106,8 @@ class TaskSpec:
         texts = [getattr(self, name) for name in _NAMES] + [name for name, _ in self.layout]
         if any(not isinstance(text, str) for text in texts) or len(dict(self.layout)) != len(self.layout):
             raise ConfigError("names in a task are strings, and its tensors have distinct ones")
+        if self.collector not in ("owner", "none"):
+            raise ConfigError(f"collector of a task is `owner` or `none`, got {self.collector!r:.99}")
         if any(len(shard.key_hash) != 32 for shard in self.probe):
             raise ConfigError("the key hash of a probe shard has 32 bytes")
 

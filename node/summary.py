@@ -16,12 +16,14 @@ from node.config import SimulationConfig
 from node.network import SEAT_STAKE, Member, Network
 from node.record import RoundRecord
 from node.round.gather import fetch_record
+from node.round.standing import Standing, standing_before
 from node.round.view import TaskView
 from node.verify import Reason
 from storage import Store
 
 PROTOCOL_EVENTS = (
-    "Committed", "Revealed", "ProbeOpened", "BeaconArmed", "CommitteeDrawn", "Posted", "Finalised", "Voided",
+    "Committed", "Revealed", "Collected", "ProbeOpened", "BeaconArmed", "CommitteeDrawn", "Posted", "Finalised",
+    "Voided",
 )  # fmt: skip
 
 
@@ -58,8 +60,9 @@ def summarise(
     folder: Path,
 ) -> RunSummary:
     """Read the whole run back. Amounts are wei of the token, gas is gas units."""
-    ledger, task = network.ledger, network.task
+    ledger = network.ledger
     rounds = range(1, config.rounds + 1)
+    standing = standing_before(view, config.rounds + 1)
     records = {round_: load_round_record(view, store, round_) for round_ in rounds}
     return RunSummary(
         {
@@ -75,7 +78,7 @@ def summarise(
             "clean_accuracy": baselines["clean"][-1],
             "undefended_accuracy": baselines["undefended"][-1],
             "rounds": [round_row(view, records[r], r, accuracy=accuracies[r - 1]) for r in rounds],
-            "nodes": [_node_row(ledger, task, member, records) for member in network.members],
+            "nodes": [_node_row(view, member, records, standing) for member in network.members],
             "history": reputation_history(view, config.rounds),
             "curves": {name: list(values) for name, values in baselines.items()},
             "wall_s": 0.0,
@@ -86,15 +89,12 @@ def summarise(
 
 def reputation_history(view: TaskView, rounds: int) -> dict[str, list[int]]:
     """Reputation of every node after each round, by node id, from the logs alone."""
-    words: dict[tuple[int, int], int] = {}
     history: dict[str, list[int]] = {}
     for round_ in range(1, rounds + 1):
-        for event in view.events("WordStepped", round_):
-            words[(int(event.args["role"]), int(event.args["index"]))] = int(event.args["next"])
+        standing = standing_before(view, round_ + 1)
         for role in Role:
             for node, slot in view.slots(role).items():
-                lane = (words.get((role.value, slot // 15), 0) >> (16 * (slot % 15))) & 0xFFFF
-                history.setdefault(str(node), []).append(lane)
+                history.setdefault(str(node), []).append(standing.reputation(role, slot))
     return history
 
 
@@ -112,7 +112,7 @@ def round_row(view: TaskView, record: RoundRecord | None, round_: int, *, accura
         "gas_used": sum(gas_of(view.ledger, event) for event in hashes.values()),
         "gas_per_score": round(settlement / len(scores), 1) if scores else None,
         "tx": "0x" + posted[-1].tx_hash.hex() if posted else None,
-        "settled": bool(final),
+        "settled": view.settled(round_) is not None,
     }
 
 
@@ -122,8 +122,11 @@ def gas_of(ledger: Ledger, event: Event) -> int:
     return receipt.gas_used if receipt is not None else 0
 
 
-def _node_row(ledger: Ledger, task: int, member: Member, records: Mapping[int, RoundRecord | None]) -> dict[str, Any]:
-    person, node = member.identity, member.node
+def _node_row(
+    view: TaskView, member: Member, records: Mapping[int, RoundRecord | None], standing: Standing
+) -> dict[str, Any]:
+    person, node, ledger = member.identity, member.node, view.ledger
+    slot = view.slots(person.role)[node]
     held = ledger.node(node)
     trainer = person.role is Role.TRAINER
     verdicts = {
@@ -139,8 +142,8 @@ def _node_row(ledger: Ledger, task: int, member: Member, records: Mapping[int, R
         "attack": person.attack.name if person.attack else None,
         "stake_start": SEAT_STAKE,
         "stake_end": held.bonded + held.exiting,
-        "reputation": ledger.reputation(task, person.role, node),
-        "contribution": ledger.contribution(task, person.role, node),
+        "reputation": standing.reputation(person.role, slot),
+        "contribution": standing.contribution(person.role, slot),
         "reward": ledger.token_balance(person.cold.address),
         "rejections": [
             {"round": round_, "reason": reason.value}

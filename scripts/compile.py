@@ -20,7 +20,16 @@ BUILD = ROOT / "contracts" / "build"
 SHIM = ROOT / "contracts" / "solc"
 PACKAGES = ROOT / "node_modules"
 VERSION = "0.8.37"
-CONTRACTS = ("DevToken", "StakeVault", "ReputationBook", "RoundBook")
+# Source by contract: the file's name in contracts/ without its ending.
+CONTRACTS = {
+    "DevToken": "DevToken",
+    "StakeVault": "StakeVault",
+    "ReputationBook": "ReputationBook",
+    "Rewards": "Rewards",
+    "Disputes": "Disputes",
+    "RoundBook": "RoundBook",
+    "HashChainSeed": "seeds/HashChainSeed",
+}
 SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 200},
     "viaIR": True,
@@ -37,7 +46,7 @@ class BuildError(RuntimeError):
 def source_units() -> dict[str, dict[str, str]]:
     """Every source that the contracts reach, by unit name, so that the compiler opens no file itself."""
     units: dict[str, dict[str, str]] = {}
-    todo = [f"contracts/{name}.sol" for name in CONTRACTS]
+    todo = [f"contracts/{source}.sol" for source in CONTRACTS.values()]
     while todo:
         unit = todo.pop()
         if unit in units:
@@ -76,8 +85,8 @@ def compile_contracts() -> dict[str, dict[str, Any]]:
         solc_version=VERSION,
     )
     artifacts: dict[str, dict[str, Any]] = {}
-    for name in CONTRACTS:
-        contract = output["contracts"][f"contracts/{name}.sol"][name]
+    for name, source in CONTRACTS.items():
+        contract = output["contracts"][f"contracts/{source}.sol"][name]
         artifacts[name] = {
             "generator": "scripts/compile.py",
             "compiler": f"solc {VERSION}",

@@ -41,7 +41,8 @@ def text() -> str:
             if kind.__module__.split(".")[0] != package:
                 continue
             meaning = (kind.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
-            hint = kind.__dict__.get("hint", "")
+            # A contract's error says its fix with the values in braces.
+            hint = kind.__dict__.get("hint") or kind.__dict__.get("fix", "")
             fix = hint.replace("|", "\\|") if isinstance(hint, str) and hint else "see the message"
             lines.append(f"| `{getattr(kind, 'code', '')}` | {kind.__name__} | {' '.join(meaning.split())} | {fix} |")
     return "\n".join(lines) + "\n"

@@ -23,6 +23,13 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 @pytest.fixture(scope="session")
+def small_root_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The same run, settled by roots, without a collector: (folder, result)."""
+    folder = tmp_path_factory.mktemp("small-root") / "run"
+    return folder, simulate_json(folder, (*SMALL, "--settlement", "root", "--collector", "none"))
+
+
+@pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """What `make demo` runs: (folder, result)."""
     folder = tmp_path_factory.mktemp("demo") / "run"

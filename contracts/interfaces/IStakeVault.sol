@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title Stake, seats and identity of nodes
 /// @notice Holds every node's bond. Knows nothing of scores. Assumptions: the token is a plain ERC-20 (no fee on
-/// transfer, no rebasing); `rounds` is the one contract that may slash, freeze and lock. Invariants: the token balance
+/// transfer, no rebasing); `rounds` may freeze and draw seats, `disputes` may slash, nobody else. Invariants: the token balance
 /// is at least the sum of bonded and exiting stake; nobody but the owner (by unbonding) or a proven fault lowers a
 /// stake; exit is always possible once `UNBONDING_S` has passed.
 interface IStakeVault {
@@ -29,6 +29,7 @@ interface IStakeVault {
     error UnknownNode(uint32 node);
     error NotOwner(uint32 node, address caller);
     error NotRounds(address caller);
+    error NotDisputes(address caller);
     error SignerTaken(address signer, uint32 node);
     error BadPossession(address signer);
     error StakeTooLow(uint96 got, uint96 needed);
@@ -62,17 +63,13 @@ interface IStakeVault {
     /// @notice Rounds only: no seat may be taken or left up to and including block `untilBlock`.
     function freezeSeats(uint64 untilBlock) external;
 
-    /// @notice Rounds only: one pending draw is done; the freeze ends when no other draw is pending.
-    function thawSeats() external;
+    /// @notice Rounds only: draw `count` unlocked seats by `seed` without replacement, lock them, and end one pending draw's
+    /// freeze; the freeze ends when no other draw is pending.
+    /// @return committee 24 bytes a drawn seat in drawn order (a node may appear more than once): uint32 node, 0 where the
+    /// seat is vacant, and its hot key's address
+    function drawSeats(bytes32 seed, uint32 count, uint40 lockUntil) external returns (bytes memory committee);
 
-    /// @notice Rounds only: draw `count` unlocked seats by `seed` without replacement and lock them.
-    /// @return nodes node id of each drawn seat, in drawn order (a node may appear more than once)
-    /// @return signers hot key of each drawn seat at the time of the draw
-    function drawSeats(bytes32 seed, uint32 count, uint40 lockUntil)
-        external
-        returns (uint32[] memory nodes, address[] memory signers);
-
-    /// @notice Rounds only: take up to `amount` from a node, exiting stake first; half to `reporter`, half burnt.
+    /// @notice Disputes only: take up to `amount` from a node, exiting stake first; half to `reporter`, half burnt.
     function slash(uint32 node, uint96 amount, address reporter) external returns (uint96 taken);
 
     function SEAT_STAKE() external view returns (uint96);
@@ -80,6 +77,7 @@ interface IStakeVault {
     function UNBONDING_S() external view returns (uint40);
     function token() external view returns (address);
     function rounds() external view returns (address);
+    function disputes() external view returns (address);
     function nodeCount() external view returns (uint32);
     function seatCount() external view returns (uint32);
     function seatAt(uint32 index) external view returns (uint32 node, uint40 lockedUntil);

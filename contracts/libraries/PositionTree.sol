@@ -23,11 +23,22 @@ library PositionTree {
         require(index < count, BadIndex(index, count));
         uint256 depth = depthOf(count);
         require(proof.length == depth, BadProofLength(proof.length, depth));
-        root = keccak256(abi.encodePacked(uint8(0), word));
-        for (uint256 level = 0; level < depth; level++) {
-            root = (index >> level) & 1 == 0
-                ? keccak256(abi.encodePacked(uint8(1), root, proof[level]))
-                : keccak256(abi.encodePacked(uint8(1), proof[level], root));
+        assembly ("memory-safe") {
+            // Behind the free memory pointer: the tag, then the two children.
+            let free := mload(0x40)
+            let left := add(free, 1)
+            mstore8(free, 0)
+            mstore(left, word)
+            root := keccak256(free, 33)
+            mstore8(free, 1)
+            let end := add(proof.offset, shl(5, depth))
+            for { let from := proof.offset } lt(from, end) { from := add(from, 32) } {
+                let side := shl(5, and(index, 1)) // 32 where the node at hand is the right child
+                index := shr(1, index)
+                mstore(add(left, side), root)
+                mstore(add(left, xor(side, 32)), calldataload(from))
+                root := keccak256(free, 65)
+            }
         }
     }
 }

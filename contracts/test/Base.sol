@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {DevToken} from "../DevToken.sol";
-import {ReputationBook} from "../ReputationBook.sol";
-import {RoundBook} from "../RoundBook.sol";
-import {StakeVault} from "../StakeVault.sol";
+import {IDisputes} from "../interfaces/IDisputes.sol";
 import {IReputationBook} from "../interfaces/IReputationBook.sol";
+import {IRewards} from "../interfaces/IRewards.sol";
 import {IRoundBook} from "../interfaces/IRoundBook.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
-import {Rig} from "./Rig.sol";
+import {IRounds, IToken, IVault} from "./Deployed.sol";
+import {RootRig} from "./RootRig.sol";
 import {Vm} from "./Vm.sol";
 
 /// @notice A fresh rig for each test, and equality.
@@ -19,24 +18,32 @@ abstract contract Base {
     uint96 internal constant SEAT = 1000e18;
     uint96 internal constant LEAST = 10e18;
     uint96 internal constant SLASH = 400e18;
+    uint96 internal constant SEAT_FEE = 1e17;
+    uint96 internal constant DEMAND_FEE = 3e18;
+    uint96 internal constant POOLS = 100e18;
+    uint32 internal constant END = type(uint32).max;
     address internal constant SPONSOR = address(0x5505);
     address internal constant BURNT = 0x000000000000000000000000000000000000dEaD;
     uint256 internal constant ALL = 0x1f;
 
-    Rig internal rig;
-    DevToken internal token;
-    StakeVault internal vault;
-    ReputationBook internal book;
-    RoundBook internal rounds;
+    RootRig internal rig;
+    IToken internal token;
+    IVault internal vault;
+    IReputationBook internal book;
+    IRewards internal rewards;
+    IDisputes internal disputes;
+    IRounds internal rounds;
 
     error NotEqual(string what, uint256 got, uint256 expected);
 
     function setUp() public virtual {
-        rig = Rig(vm.deployCode("Rig.sol:Rig"));
-        token = rig.token();
-        vault = rig.vault();
-        book = rig.book();
-        rounds = rig.rounds();
+        adopt(RootRig(vm.deployCode("RootRig.sol:RootRig", abi.encode(address(0)))));
+    }
+
+    function adopt(RootRig from) internal {
+        rig = from;
+        (token, vault, book) = (rig.token(), rig.vault(), rig.book());
+        (rewards, disputes, rounds) = (rig.rewards(), rig.disputes(), rig.rounds());
     }
 
     function eq(string memory what, uint256 got, uint256 expected) internal pure {
@@ -51,7 +58,7 @@ abstract contract Base {
         eq(what, uint160(got), uint160(expected));
     }
 
-    /// @dev The next call reverts with this selector and one or two arguments, ABI-encoded.
+    /// @dev The next call reverts with this selector and up to three arguments of 32 bytes.
     function fails(bytes4 selector) internal {
         vm.expectRevert(abi.encodePacked(selector));
     }
@@ -66,6 +73,19 @@ abstract contract Base {
 
     function fails(bytes4 selector, uint256 a, uint256 b, uint256 c) internal {
         vm.expectRevert(abi.encodePacked(selector, a, b, c));
+    }
+
+    /// @dev The same for errors that name what is wrong.
+    function failsFor(bytes4 selector, bytes32 what, uint256 got, uint256 expected) internal {
+        vm.expectRevert(abi.encodePacked(selector, what, got, expected));
+    }
+
+    function failsHash(bytes4 selector, bytes32 what, bytes32 got, bytes32 expected) internal {
+        vm.expectRevert(abi.encodePacked(selector, what, got, expected));
+    }
+
+    function failsHash(bytes4 selector, bytes32 got, bytes32 expected) internal {
+        vm.expectRevert(abi.encodePacked(selector, got, expected));
     }
 
     /// @dev Inside, unlike the rig's: these may stand between an expectation and its call.

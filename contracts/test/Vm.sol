@@ -3,6 +3,12 @@ pragma solidity ^0.8.28;
 
 /// @notice The cheat codes of forge that the tests use.
 interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function prank(address sender) external;
@@ -12,6 +18,14 @@ interface Vm {
     function roll(uint256 number) external;
     function setBlockhash(uint256 number, bytes32 hash) external;
     function expectRevert(bytes calldata data) external;
+    function expectPartialRevert(bytes4 selector) external;
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory);
+    function load(address account, bytes32 slot) external view returns (bytes32 word);
+    function store(address account, bytes32 slot, bytes32 word) external;
+    function cool(address account) external;
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool);
     function expectEmit(bool topic1, bool topic2, bool topic3, bool data) external;
     function assume(bool condition) external pure;
     function deployCode(string calldata artifact) external returns (address);

@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--aggregator", default="trimmed_mean", metavar="NAME")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seats", type=int, default=3, help="committee size k")
+    parser.add_argument("--settlement", default="words", choices=("words", "root"), help="see docs/gas.md")
+    parser.add_argument("--capacity", type=int, default=1_000, metavar="N", help="root: room for N nodes in each role")
+    parser.add_argument("--fund", type=int, metavar="ROUNDS", help="pay for the first ROUNDS now (default: all)")
+    parser.add_argument("--collector", default="owner", choices=("owner", "none"), help="who logs commits for all")
     parser.add_argument("--seed", type=int, default=7, help="splits the data; trainers of built-in tasks need it")
     parser.add_argument("--commit-s", type=int, default=25)
     parser.add_argument("--reveal-s", type=int, default=10)
@@ -83,15 +87,24 @@ def _create(args: argparse.Namespace, ledger: Ledger, owner: Signer) -> int:
             rounds=args.rounds,
             seed=args.seed,
             secret=derive_bytes(node_secret(args.home), "probe secret"),
-            overrides={"aggregator": args.aggregator},
+            overrides={"aggregator": args.aggregator, "collector": args.collector},
         )
     finally:
         store.close()
     timing = Timing(args.commit_s, args.reveal_s, args.post_s, args.window_s, args.attempt_s)
     starts_at = ledger.chain.now() + args.start_in
-    params = task_params(published, rounds=args.rounds, seats=args.seats, timing=timing, starts_at=starts_at)
-    budget = args.rounds * (params.trainer_pool + params.verifier_pool)
+    params = task_params(
+        published,
+        rounds=args.rounds,
+        seats=args.seats,
+        timing=timing,
+        starts_at=starts_at,
+        settlement=args.settlement,
+        capacity=args.capacity,
+    )
+    funded = args.rounds if args.fund is None else args.fund
+    budget = funded * params.pools
     if ledger.token_balance(owner.address) < budget:
         ledger.mint(owner, owner.address, budget)
-    task, _ = ledger.create_task(owner, params)
+    task, _ = ledger.create_task(owner, params, funded)
     return task

@@ -10,6 +10,7 @@ from ledger import Role
 from node.cli.sources import add_source, opened
 from node.errors import ConfigError
 from node.explain import explain, lines
+from node.round.standing import genesis_standing, standing_before
 from node.source import Source
 from node.transcript import tokens
 
@@ -26,29 +27,24 @@ def rows(source: Source) -> list[dict[str, Any]]:
     """{node, role, reputation, contribution, stake, rounds} of every joined node, best first. Stake in wei."""
     view, ledger = source.view, source.ledger
     found = []
-    finals = range(1, view.state.params.rounds + 1)
+    rounds = [r for r in range(1, view.state.params.rounds + 1) if view.settled(r) is not None]
+    standings = [standing_before(view, r + 1) for r in rounds]
+    standing = standings[-1] if standings else genesis_standing(view.state.params)
     for role in Role:
-        reputations = ledger.reputations(view.task, role)
         for node, slot in view.slots(role).items():
             info = ledger.node(node)
-            due = [r for r in finals if view.events("Finalised", r) and _scored(view, role, slot, r)]
+            due = [after for after in standings if after.scored(role, slot)]
             found.append(
                 {
                     "node": node,
                     "role": role.name.lower(),
-                    "reputation": reputations[node],
-                    "contribution": ledger.contribution(view.task, role, node),
+                    "reputation": standing.reputation(role, slot),
+                    "contribution": standing.contribution(role, slot),
                     "stake": info.bonded + info.exiting,
                     "rounds": len(due),
                 }
             )
     return sorted(found, key=lambda row: (-row["reputation"], -row["contribution"], row["node"]))
-
-
-def _scored(view: Any, role: Role, slot: int, round_: int) -> bool:
-    name = "trainerWords" if role is Role.TRAINER else "verifierWords"
-    words = view.events("Posted", round_)[-1].args[name]
-    return slot // 15 < len(words) and bool((int(words[slot // 15]) >> (16 * (slot % 15))) & 0xFFFF)
 
 
 def run(args: argparse.Namespace) -> int:

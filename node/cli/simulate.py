@@ -45,6 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="task option, e.g. path=data.csv label=y",
     )
+    parser.add_argument(
+        "--settlement",
+        default=default.settlement,
+        metavar="words|root",
+        help="scores in the contracts' storage, or one signed root at flat cost",
+    )
+    parser.add_argument(
+        "--collector",
+        default=default.collector,
+        metavar="owner|none",
+        help="who logs commits and reveals for all; none: each trainer its own",
+    )
     parser.add_argument("--chain", default=default.chain, metavar="tester|URL")
     parser.add_argument("--store", default=default.store, metavar="disk|URL")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/TASK-SEED-HASH)")
@@ -77,6 +89,8 @@ def config_of(args: argparse.Namespace) -> SimulationConfig:
         weighting=args.weighting,
         utility=args.utility,
         codec=args.codec,
+        settlement=args.settlement,
+        collector=args.collector,
         chain=args.chain,
         store=args.store,
     )

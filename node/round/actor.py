@@ -108,7 +108,7 @@ class Actor(ABC):
 
     def finished(self) -> bool:
         """Whether the task has nothing left for this actor: the last round is over and nothing waits to be final."""
-        return self.view.clock.phase is Phase.OVER and self.view.live.posted_round == 0
+        return self.view.clock.phase is Phase.OVER and self.view.pending_round == 0
 
     # -- journal -------------------------------------------------------------------------------------------------
 
@@ -155,12 +155,11 @@ class Actor(ABC):
     # -- keeper's duties: anyone may do them; `patience_s` staggers the nodes so that one of them pays -----------
 
     def _finalise_due(self, clock: Clock) -> bool:
-        """Finalise a post whose window is over."""
-        live, params = self.view.live, self.view.state.params
-        if live.posted_round == 0:
+        """Words mode: apply the words of a post whose window is over. In root mode the clock alone makes it final."""
+        pending, params = self.view.pending_round, self.view.state.params
+        if pending == 0 or self.view.root_mode:
             return False
-        window_end = self.view.round_start(live.posted_round) + self.view.period
-        if self.view.now < window_end + self._stagger(params.commit_s):
+        if self.view.now < self.view.window_end(pending) + self._stagger(params.commit_s):
             return False
         with self.context.metrics.phase("chain"):
             self.view.ledger.finalise(self.context.signer, self.context.task)

@@ -45,11 +45,12 @@ class ForgingTrainer(Trainer):
 
     def _previous_step(self, round_: int) -> NDArray[np.float32] | None:
         """The last step of the global model, as anyone can read it from chain and store."""
-        finals = [e for r in range(1, round_) for e in self.view.events("Finalised", r)]
-        if not finals:
-            return None
-        before, after = (self.context.model(bytes(finals[-1].args[name])) for name in ("modelBefore", "model"))
-        return flatten(after) - flatten(before)
+        for earlier in range(round_ - 1, 0, -1):
+            posted = self.view.settled(earlier)
+            if posted is not None:
+                report = posted.args["report"]
+                return flatten(self.context.model(report.model)) - flatten(self.context.model(report.parent))
+        return None
 
 
 class CopycatTrainer(Trainer):
@@ -59,21 +60,22 @@ class CopycatTrainer(Trainer):
         return False
 
     def _commit(self, round_: int) -> bool:
-        victims = [e for e in self.view.events("Committed", round_) if int(e.args["node"]) != self.context.node]
-        if self._mine("Committed", round_) or not victims:
+        victims = [c for c in self.view.commitments(round_) if c.node != self.context.node]
+        if self._entry(round_) is not None or not victims:
             return False
         with self.context.metrics.phase("chain"):
-            copied = bytes(victims[0].args["commitment"])
+            copied = victims[0].commitment
             self.view.ledger.commit(self.context.signer, self.context.task, round_, self.context.node, copied)
-        self.record(round_, "committed", victim=int(victims[0].args["node"]))
+        self.record(round_, "committed", victim=victims[0].node)
         return True
 
     def _reveal(self, round_: int) -> bool:
-        if not self.done(round_, "committed") or self._mine("Revealed", round_):
+        entry = self._entry(round_)
+        if entry is None or entry.manifest is not None or not self.done(round_, "committed"):
             return False
         victim = int(self.recall(round_, "committed")["victim"])
-        opened = [e for e in self.view.events("Revealed", round_) if int(e.args["node"]) == victim]
-        if not opened:
+        opened = next((c for c in self.view.commitments(round_) if c.node == victim), None)
+        if opened is None or opened.manifest is None:
             return False
         with self.context.metrics.phase("chain"):
             self.view.ledger.reveal(
@@ -81,9 +83,9 @@ class CopycatTrainer(Trainer):
                 self.context.task,
                 round_,
                 self.context.node,
-                manifest=bytes(opened[0].args["manifest"]),
-                length=int(opened[0].args["length"]),
-                salt=bytes(opened[0].args["salt"]),
+                manifest=opened.manifest,
+                length=opened.length,
+                salt=opened.salt,
             )
         return True
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ledger import Event, Role
 from node.message import Scope
 from node.round.settle import RoundFacts
+from node.round.standing import standing_before
 from node.round.view import TaskView
 
 
@@ -16,17 +15,17 @@ def facts_of(
     round_: int,
     *,
     before: Event | None = None,
-    reputations: Mapping[int, int] | None = None,
 ) -> RoundFacts | None:
     """RoundFacts of a round; None before its committee is drawn.
 
-    `before` leaves out whoever joined after that event (the post, when looking back); `reputations` by trainer replace
-    those at the head.
+    `before` leaves out whoever joined after that event (the post, when looking back). Reputations are those that the
+    earlier rounds have made, whether or not their words are applied yet.
     """
     committee, seed = view.committee(round_), view.seed(round_)
     if committee is None or seed is None:
         return None
-    trainers, verifiers = (_slots(view, role, before) for role in (Role.TRAINER, Role.VERIFIER))
+    trainers, verifiers = (view.slots(role, before=before) for role in (Role.TRAINER, Role.VERIFIER))
+    standing = standing_before(view, round_)
     signers = {seat.node: seat.signer for seat in committee}
     for node in trainers:
         signers.setdefault(node, view.signer_of(node))
@@ -42,17 +41,7 @@ def facts_of(
         verifier_slots=verifiers,
         commitments=tuple(view.commitments(round_)),
         stakes=view.stakes(round_, sorted(trainers)),
-        reputations=view.reputations(Role.TRAINER) if reputations is None else reputations,
+        reputations={node: standing.reputation(Role.TRAINER, slot) for node, slot in trainers.items()},
+        standing=standing,
         signers=signers,
     )
-
-
-def _slots(view: TaskView, role: Role, before: Event | None) -> dict[int, int]:
-    if before is None:
-        return view.slots(role)
-    limit = (before.block_number, before.log_index)
-    return {
-        int(event.args["node"]): int(event.args["slot"])
-        for event in view.events("Joined")
-        if int(event.args["role"]) == role.value and (event.block_number, event.log_index) < limit
-    }

@@ -15,23 +15,31 @@ from numpy.typing import NDArray
 
 from ledger import (
     Report,
+    Role,
     Seat,
     TaskParams,
     Vote,
     committee_hash,
     observation_commitment,
+    observation_digest,
     pack_scores,
+    recover,
+    state_hash,
     tree_root,
     votes_hash,
     words_hash,
 )
+from ledger.errors import LedgerError
+from ledger.rootstate import encode_data
+from ledger.types import RootState
 from node.aggregate import AGGREGATORS, clip_to_median_norm
 from node.consensus import Evidence, Outcome, agree
 from node.errors import PeerError
 from node.message import Kind, Message, Scope, parse_message, verify_message
 from node.model import Parameters, flatten, unflatten
 from node.record import ObservationRecord, RoundRecord, submissions_root
-from node.round.view import Commitment
+from node.round.standing import Standing
+from node.round.view import ROOT_MODE, Commitment
 from node.sketch import decode_sketch, encode_sketch, grid_of, sketch, sketch_digest
 from node.spec import Artefact, TaskSpec
 from node.verify import Observation, Submission
@@ -59,6 +67,7 @@ class RoundFacts:
     stakes: Mapping[int, int]
     reputations: Mapping[int, int]
     signers: Mapping[int, str]  # hot key of every trainer and member
+    standing: Standing  # what the earlier rounds made of reputation and pay
 
     @property
     def seats(self) -> dict[int, int]:
@@ -115,6 +124,33 @@ def check_roster(facts: RoundFacts, roster: Message) -> None:
     for kind in (Kind.CLAIM, Kind.OBSERVED):
         for message in roster_entries(roster, kind).values():
             verify_message(message, facts.scope, _signer(facts, message.node))
+            if kind is Kind.OBSERVED:
+                committed_observation(facts, message)
+
+
+def observed_digest(facts: RoundFacts, node: int, commitment: bytes) -> bytes:
+    """What a member signs besides its message: in this form the contract can hold two of them against it."""
+    return observation_digest(
+        chain_id=facts.scope.chain_id,
+        book=facts.scope.book,
+        task=facts.task,
+        round=facts.round,
+        seed=facts.seed,
+        node=node,
+        commitment=commitment,
+    )
+
+
+def committed_observation(facts: RoundFacts, message: Message) -> bytes:
+    """The commitment of an OBSERVED message. Raises PeerError unless it is signed for the contract too."""
+    try:
+        commitment, signature = bytes.fromhex(message.body["commitment"]), bytes.fromhex(message.body["signature"])
+        found = recover(observed_digest(facts, message.node, commitment), signature)
+    except (LedgerError, LookupError, TypeError, ValueError) as error:
+        raise PeerError(f"malformed observation commitment of node {message.node}: {error}") from error
+    if found != _signer(facts, message.node):
+        raise PeerError(f"the observation commitment of node {message.node} is not signed by its key")
+    return commitment
 
 
 def agreed_roster(facts: RoundFacts, rosters: Sequence[Message], acks: Sequence[Message]) -> Message | None:
@@ -204,7 +240,7 @@ def _revealed(
             continue
         try:
             vote, artefact = vote_of(facts, message)
-            if promise.body.get("commitment") != vote.commitment.hex():
+            if committed_observation(facts, promise) != vote.commitment:
                 raise PeerError("the reveal is not what was committed to")
             observation = _checked_observation(facts, vote, ObservationRecord.from_bytes(load(artefact)))
         except PeerError as error:
@@ -358,11 +394,32 @@ def make_record(
     )
 
 
+@dataclass(frozen=True)
+class RootSettlement:
+    """What a round settles in root mode: the signed state, and the bytes in the store that it is the root of."""
+
+    state: RootState
+    data: bytes
+
+
+def root_settlement(facts: RoundFacts, record: RoundRecord) -> RootSettlement:
+    """Step every word and every wei by the round's scores. Pure: equal for proposer, members and auditor."""
+    stepped = facts.standing.after((record.trainer_scores, record.verifier_scores), facts.params, facts.round).state
+    data = encode_data(stepped)
+    return RootSettlement(stepped.root_state(Artefact.of(data).digest), data)
+
+
 def make_report(facts: RoundFacts, dossier: Dossier, record: RoundRecord) -> Report:
-    """The EIP-712 report that binds a round record to the chain (DESIGN §8)."""
-    trainer_words, verifier_words = pack_scores(record.trainer_scores), pack_scores(record.verifier_scores)
+    """The EIP-712 report that binds a round record to the chain (DESIGN §8), in the task's mode."""
+    if facts.params.mode == ROOT_MODE:
+        state = root_settlement(facts, record).state
+        bound, before = state_hash(state), facts.standing.state.pay
+        reward = sum(state.total(role) - sum(before[role]) for role in Role)
+    else:
+        bound = words_hash(pack_scores(record.trainer_scores), pack_scores(record.verifier_scores))
+        reward = facts.params.trainer_pool + facts.params.verifier_pool
     return Report(
-        mode=0,
+        mode=facts.params.mode,
         task=facts.task,
         round=facts.round,
         seed=facts.seed,
@@ -372,8 +429,8 @@ def make_report(facts: RoundFacts, dossier: Dossier, record: RoundRecord) -> Rep
         submissions_root=submissions_root(record.submissions),
         votes_hash=votes_hash(dossier.votes),
         sketch_digest=sketch_digest({node: decode_sketch(text) for node, text in record.sketches.items()}),
-        words_hash=words_hash(trainer_words, verifier_words),
+        words_hash=bound,
         model=record.model.digest,
         record=Artefact.of(record.to_bytes()).digest,
-        reward_total=facts.params.trainer_pool + facts.params.verifier_pool,
+        reward_total=reward,
     )

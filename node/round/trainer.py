@@ -12,8 +12,10 @@ from node.message import Kind
 from node.model import flatten
 from node.record import Manifest
 from node.round.actor import Actor, Context
+from node.round.collect import DIRECT_FROM, collect_time
 from node.round.gather import open_shard
 from node.round.settle import agreed_roster, claim_digest
+from node.round.view import Commitment
 from node.seeds import derive_bytes, derive_seed
 from node.sketch import decode_sketch, encode_sketch
 from node.spec import Artefact
@@ -78,7 +80,7 @@ class Trainer(Actor):
         return derive_bytes(self.run_seed, "salt", round_, self.context.node)
 
     def _commit(self, round_: int) -> bool:
-        if self._mine("Committed", round_):
+        if not self.done(round_, "trained") or self._entry(round_) is not None:
             return False
         context = self.context
         commitment = update_commitment(
@@ -90,24 +92,43 @@ class Trainer(Actor):
             manifest=Artefact.from_json(self.recall(round_, "trained")["manifest"]).digest,
             salt=self._salt(round_),
         )
+        if self._leave_to_collector(round_, Kind.COMMITTED):
+            return self.say(round_, Kind.COMMITTED, {"commitment": commitment.hex()})
         with context.metrics.phase("chain"):
             self.view.ledger.commit(context.signer, context.task, round_, context.node, commitment)
         self.record(round_, "committed")
         return True
 
-    def _mine(self, name: str, round_: int) -> bool:
-        return any(int(event.args["node"]) == self.context.node for event in self.view.events(name, round_))
+    def _entry(self, round_: int) -> Commitment | None:
+        """The own commit, and with it the own reveal, as the chain has them."""
+        return next((c for c in self.view.commitments(round_) if c.node == self.context.node), None)
+
+    def _leave_to_collector(self, round_: int, kind: Kind) -> bool:
+        """Whether a collector may still log it with many others; whoever is left out pays for its own."""
+        if self.context.spec.collector == "none":
+            return False
+        return self.view.now < collect_time(self.view, round_, kind, DIRECT_FROM)
 
     # -- REVEAL --------------------------------------------------------------------------------------------------
 
     def _reveal(self, round_: int) -> bool:
-        if not self._mine("Committed", round_) or self._mine("Revealed", round_) or not self.done(round_, "trained"):
+        entry = self._entry(round_)
+        if entry is None or entry.manifest is not None or not self.done(round_, "trained"):
             return False
         context = self.context
-        with context.metrics.phase("store"):
-            for name in self.published(round_):
-                context.store.pin(context.store.put(context.journal.read_blob(name)))
+        if not self.done(round_, "published"):
+            with context.metrics.phase("store"):
+                for name in self.published(round_):
+                    context.store.pin(context.store.put(context.journal.read_blob(name)))
+            self.record(round_, "published")
         manifest = Artefact.from_json(self.recall(round_, "trained")["manifest"])
+        if self._leave_to_collector(round_, Kind.DISCLOSED):
+            body = {
+                "manifest": manifest.digest.hex(),
+                "length": manifest.length,
+                "salt": self._salt(round_).hex(),
+            }
+            return self.say(round_, Kind.DISCLOSED, body)
         with context.metrics.phase("chain"):
             self.view.ledger.reveal(
                 context.signer,
@@ -130,7 +151,10 @@ class Trainer(Actor):
     def _claim(self, round_: int) -> bool:
         """Once the beacon has drawn probe batch and rows: state the digest of the own output sketch."""
         seed, key = self.view.seed(round_), self.view.probe_key(round_)
-        if seed is None or key is None or not self._mine("Revealed", round_) or not self.done(round_, "trained"):
+        if seed is None or key is None or not self.done(round_, "trained"):
+            return False
+        entry = self._entry(round_)
+        if entry is None or entry.manifest is None:
             return False
         if not self.done(round_, "claimed"):
             self.record(round_, "claimed", sketch=encode_sketch(self._own_sketch(round_, seed, key)))

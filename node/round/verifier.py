@@ -34,13 +34,16 @@ from node.round.settle import (
     accepted_updates,
     agreed_roster,
     check_roster,
+    committed_observation,
     compile_dossier,
     integer_weights,
     make_record,
     make_report,
     model_sketch,
     next_model,
+    observed_digest,
     outcome_of,
+    root_settlement,
     roster_digest,
     roster_entries,
     same_model,
@@ -167,7 +170,10 @@ class Verifier(Actor):
             record=Artefact.from_json(observed["record"]).digest,
             salt=self._salt(facts.round),
         )
-        return self.say(facts.round, Kind.OBSERVED, {"commitment": commitment.hex()})
+        if self.done(facts.round, f"said:{Kind.OBSERVED.value}:0"):
+            return self.say(facts.round, Kind.OBSERVED, {})
+        signature = self.context.signer.sign_digest(observed_digest(facts, self.context.node, commitment))
+        return self.say(facts.round, Kind.OBSERVED, {"commitment": commitment.hex(), "signature": signature.hex()})
 
     # -- roster: what counts, fixed before anything is shown -------------------------------------------------------
 
@@ -192,6 +198,7 @@ class Verifier(Actor):
         # Said once a round: what a node repeats under another attempt would stand in the roster twice.
         claims = [m for m in self.heard(facts.round, Kind.CLAIM) if m.node in facts.trainer_slots and not m.attempt]
         observed = [m for m in self.heard(facts.round, Kind.OBSERVED) if m.node in facts.seats and not m.attempt]
+        observed = [m for m in observed if _signed_for_contract(facts, m)]
         revealed = {c.node for c in facts.commitments if c.manifest is not None}
         complete = {m.node for m in observed} == set(facts.seats) and revealed <= {m.node for m in claims}
         if not complete and not self._past(facts, OBSERVE_BY):
@@ -325,11 +332,15 @@ class Verifier(Actor):
         with self.context.metrics.phase("store"):
             store = self.context.store
             artefact = Artefact.of(record.to_bytes())
-            for item in (data, record.to_bytes()):
+            for item in (data, record.to_bytes(), *self._state_bytes(facts, record)):
                 store.pin(store.put(item))
         digest = report_digest(report, chain_id=facts.scope.chain_id, book=facts.scope.book)
         body = {"record": artefact.to_json(), "report": digest.hex()}
         return self.say(facts.round, Kind.PROPOSAL, body, attempt=attempt)
+
+    def _state_bytes(self, facts: RoundFacts, record: RoundRecord) -> list[bytes]:
+        """In root mode the words and wei behind the root: every signer keeps them, so that nobody can withhold them."""
+        return [root_settlement(facts, record).data] if self.view.root_mode else []
 
     def _compile(self, facts: RoundFacts, messages: list[Message]) -> Dossier:
         return compile_dossier(facts, messages, lambda artefact: fetch_record(self.context.store, artefact.digest))
@@ -378,6 +389,9 @@ class Verifier(Actor):
                 self.record(facts.round, f"refused:{attempt}", why=str(refusal))
                 return False
             digest = report_digest(report, chain_id=facts.scope.chain_id, book=facts.scope.book)
+            with self.context.metrics.phase("store"):
+                for item in self._state_bytes(facts, self._proposed_record(proposal)):
+                    self.context.store.pin(self.context.store.put(item))
             signature = self.context.signer.sign_digest(digest)
             body = {"report": digest.hex(), "signature": signature.hex()}
             return self.say(facts.round, Kind.SIGNATURE, body, attempt=attempt)
@@ -451,18 +465,36 @@ class Verifier(Actor):
                 continue
             record = self._proposed_record(proposal)
             dossier = self._compile(facts, list(record.evidence))
+            report = make_report(facts, dossier, record)
             with self.context.metrics.phase("chain"):
-                self.view.ledger.post(
-                    self.context.signer,
-                    make_report(facts, dossier, record),
-                    committee=facts.committee,
-                    votes=dossier.votes,
-                    trainer_words=pack_scores(record.trainer_scores),
-                    verifier_words=pack_scores(record.verifier_scores),
-                    signatures=signed,
-                )
+                if self.view.root_mode:
+                    self.view.ledger.post_root(
+                        self.context.signer,
+                        report,
+                        committee=facts.committee,
+                        state=root_settlement(facts, record).state,
+                        signatures=signed,
+                    )
+                else:
+                    self.view.ledger.post(
+                        self.context.signer,
+                        report,
+                        committee=facts.committee,
+                        trainer_words=pack_scores(record.trainer_scores),
+                        verifier_words=pack_scores(record.verifier_scores),
+                        signatures=signed,
+                    )
             return True
         return False
+
+
+def _signed_for_contract(facts: RoundFacts, message: Message) -> bool:
+    try:
+        committed_observation(facts, message)
+    except PeerError as error:
+        log.warning("round=%d peer=%d reason=%s", facts.round, message.node, error)
+        return False
+    return True
 
 
 def _signature(message: Message, facts: RoundFacts) -> bytes | None:

@@ -1,15 +1,17 @@
-"""Write tests/vectors/{words,tree,report,header,draw}.json from the model: `python -m tests.contracts.make_vectors`."""
+"""Write the contracts' files of tests/vectors from the model: `python -m tests.contracts.make_vectors`."""
 
 from __future__ import annotations
 
 import json
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import rlp
 
 from tests.contracts import model
+from tests.contracts.digests import make_digests
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 CHAIN_ID = 31_337
@@ -83,6 +85,28 @@ def make_tree(rng: random.Random) -> dict[str, Any]:
     return {"cases": cases}
 
 
+def make_sumtree(rng: random.Random) -> dict[str, Any]:
+    cases = []
+    for count, depth in ((0, 0), (1, 0), (1, 4), (5, 3), (16, 4), (40, 6)):
+        amounts = [rng.getrandbits(rng.choice([1, 60, 88])) for _ in range(count)]
+        index = rng.randrange(2**depth)
+        root, total = model.sum_levels(amounts, depth)[-1][0]
+        sums, siblings = model.sum_proof(amounts, depth, index)
+        cases.append(
+            {
+                "amounts": [hex(amount) for amount in amounts],
+                "depth": depth,
+                "root": "0x" + root.hex(),
+                "total": hex(total),
+                "index": index,
+                "amount": hex([*amounts, *[0] * (2**depth - count)][index]),
+                "sums": [hex(value) for value in sums],
+                "siblings": ["0x" + node.hex() for node in siblings],
+            }
+        )
+    return {"cases": cases}
+
+
 def make_report(rng: random.Random) -> dict[str, Any]:
     report: dict[str, Any] = {}
     for name, kind in model.REPORT_FIELDS:
@@ -94,7 +118,22 @@ def make_report(rng: random.Random) -> dict[str, Any]:
     # The ABI encoding of the report, for readers that decode it whole.
     encoded = model.encode([kind for _, kind in model.REPORT_FIELDS], [report[name] for name, _ in model.REPORT_FIELDS])
     encoded_votes = model.encode(["(uint32,bytes32,bytes32,bytes32)[]"], [votes])
+    state = [*(rng.randbytes(32) for _ in range(4)), rng.getrandbits(250), rng.getrandbits(250), rng.randbytes(32)]
+    settled = [digest, rng.getrandbits(31), report["model"], model.state_hash(state), 7]
+    observation = {"task": 5, "round": 6, "seed": rng.randbytes(32), "node": 70_000, "commitment": rng.randbytes(32)}
     return {
+        "settled": {
+            "encoded": "0x" + model.encode(model.SETTLED, settled).hex(),
+            "hash": "0x" + model.settled_hash(settled).hex(),
+        },
+        "state": {
+            "encoded": "0x" + model.encode(model.ROOT_STATE, state).hex(),
+            "hash": "0x" + model.state_hash(state).hex(),
+        },
+        "observation": {
+            **{name: "0x" + value.hex() if isinstance(value, bytes) else value for name, value in observation.items()},
+            "digest": "0x" + model.observation_digest(observation, CHAIN_ID, BOOK).hex(),
+        },
         "chainId": CHAIN_ID,
         "book": BOOK,
         "report": {name: "0x" + value.hex() if isinstance(value, bytes) else value for name, value in report.items()},
@@ -103,6 +142,7 @@ def make_report(rng: random.Random) -> dict[str, Any]:
         "committee": {
             "nodes": [node for node, _ in seats],
             "signers": [signer for _, signer in seats],
+            "packed": "0x" + model.pack_committee(seats).hex(),
             "hash": "0x" + model.committee_hash(seats).hex(),
         },
         "votes": {"encoded": "0x" + encoded_votes.hex(), "hash": "0x" + model.votes_hash(votes).hex()},
@@ -142,11 +182,13 @@ def make_draw(rng: random.Random) -> dict[str, Any]:
     return {"cases": cases}
 
 
+@cache
 def make_vectors() -> dict[str, str]:
     """Text of each file, by name."""
     makers = {
         "words": make_words,
         "tree": make_tree,
+        "sumtree": make_sumtree,
         "report": make_report,
         "header": make_header,
         "draw": make_draw,
@@ -157,6 +199,8 @@ def make_vectors() -> dict[str, str]:
         if "cases" in value:
             value["count"] = len(value["cases"])
         texts[name] = json.dumps(value, indent=1, sort_keys=True) + "\n"
+    digests = {"generator": "tests/contracts/make_vectors.py", **make_digests()}
+    texts["digests"] = json.dumps(digests, indent=1, sort_keys=True) + "\n"
     return texts
 
 

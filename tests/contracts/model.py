@@ -89,11 +89,11 @@ def lower_median(votes: Sequence[int]) -> int:
     return cast[(len(cast) - 1) // 2] if cast else 0
 
 
-def tree_levels(leaves: Sequence[int]) -> list[list[bytes]]:
+def tree_levels(leaves: Sequence[int], fill: int = 0) -> list[list[bytes]]:
     width = 1
     while width < len(leaves):
         width *= 2
-    padded = list(leaves) + [0] * (width - len(leaves))
+    padded = list(leaves) + [fill] * (width - len(leaves))
     levels = [[keccak(b"\0" + leaf.to_bytes(32, "big")) for leaf in padded]]
     while len(levels[-1]) > 1:
         low = levels[-1]
@@ -107,6 +107,87 @@ def tree_root(leaves: Sequence[int]) -> bytes:
 
 def tree_proof(leaves: Sequence[int], index: int) -> list[bytes]:
     return [level[(index >> depth) ^ 1] for depth, level in enumerate(tree_levels(leaves)[:-1])]
+
+
+def sum_levels(amounts: Sequence[int], depth: int) -> list[list[tuple[bytes, int]]]:
+    """Hash and sum of every node of a pay tree, leaves first."""
+    padded = [*amounts, *[0] * (2**depth - len(amounts))]
+    levels = [[(keccak(b"\2" + amount.to_bytes(12, "big")), amount) for amount in padded]]
+    while len(levels[-1]) > 1:
+        low = levels[-1]
+        row = []
+        for left, right in zip(low[::2], low[1::2], strict=True):
+            parts = [node[0] + node[1].to_bytes(12, "big") for node in (left, right)]
+            row.append((keccak(b"\3" + parts[0] + parts[1]), left[1] + right[1]))
+        levels.append(row)
+    return levels
+
+
+def sum_proof(amounts: Sequence[int], depth: int, index: int) -> tuple[list[int], list[bytes]]:
+    """Sums and hashes of the siblings, lowest first."""
+    siblings = [level[(index >> height) ^ 1] for height, level in enumerate(sum_levels(amounts, depth)[:-1])]
+    return [node[1] for node in siblings], [node[0] for node in siblings]
+
+
+def word_root(word: int, index: int, siblings: Sequence[int]) -> int:
+    """What a word and siblings make of themselves at an index of a tree of words, whether they belong there or not."""
+    node = keccak(b"\0" + word.to_bytes(32, "big"))
+    for height, sibling in enumerate(siblings):
+        pair = [node, sibling.to_bytes(32, "big")]
+        node = keccak(b"\1" + b"".join(pair if (index >> height) & 1 == 0 else pair[::-1]))
+    return int.from_bytes(node, "big")
+
+
+def sum_root(amount: int, index: int, sums: Sequence[int], siblings: Sequence[int]) -> tuple[int, int]:
+    """The same of a pay tree: hash and sum."""
+    node, total = keccak(b"\2" + amount.to_bytes(12, "big")), amount
+    for height, (sum_, sibling) in enumerate(zip(sums, siblings, strict=True)):
+        pair = [node + total.to_bytes(12, "big"), sibling.to_bytes(32, "big") + sum_.to_bytes(12, "big")]
+        node = keccak(b"\3" + b"".join(pair if (index >> height) & 1 == 0 else pair[::-1]))
+        total += sum_
+    return int.from_bytes(node, "big"), total
+
+
+def both_roles(by_role: Sequence[Sequence[int]], levels: int, fill: int = 0) -> list[int]:
+    """Leaves of a tree of words: trainers' half, then verifiers'."""
+    return [word for words_ in by_role for word in [*words_, *[fill] * (2**levels - len(words_))]]
+
+
+def pay_leaves(wei: Sequence[int], levels: int) -> list[int]:
+    """Leaves of a role's pay tree from wei by slot: 15 of every 16."""
+    leaves = [0] * (16 << levels)
+    for slot, amount in enumerate(wei):
+        leaves[slot // LANES * 16 + slot % LANES] = amount
+    return leaves
+
+
+def root_round(
+    before: dict[str, Any], scores: Sequence[Sequence[int]], round_: int, pools: Sequence[int], levels: int
+) -> dict[str, Any]:
+    """Root mode's state after a round: scores by role and slot in, words, wei and the seven signed words out."""
+    state: dict[str, Any] = {"scores": [], "words": [], "wei": []}
+    points, totals = [], []
+    for role, pool in enumerate(pools):
+        score_words = words(scores[role])
+        old = [*before["words"][role], *[0] * (len(score_words) - len(before["words"][role]))]
+        new = [step_word(w, s, round_, trainer=role == 0) for w, s in zip(old, score_words, strict=True)]
+        parts = [max(0, score - ACCEPTED) for score in scores[role]]
+        wei = [*before["wei"][role], *[0] * (len(parts) - len(before["wei"][role]))]
+        wei = [was + (pool * part // sum(parts) if sum(parts) else 0) for was, part in zip(wei, parts, strict=True)]
+        for name, value in (("scores", score_words), ("words", new), ("wei", wei)):
+            state[name].append(value)
+        points.append(sum(parts))
+        totals.append(sum(wei))
+    pay = [sum_levels(pay_leaves(wei, levels), levels + 4)[-1][0][0] for wei in state["wei"]]
+    state["root"] = [
+        tree_root(both_roles(state["scores"], levels)),
+        tree_levels(both_roles(state["words"], levels, fill=round_ << 240))[-1][0],
+        *pay,
+        totals[0] | totals[1] << 128,
+        points[0] | points[1] << 128,
+        keccak(repr(state).encode()),
+    ]
+    return state
 
 
 def draw(seed: bytes, size: int, count: int) -> list[int]:
@@ -128,8 +209,12 @@ def mix_hash(header: bytes) -> bytes:
     return fields[13]
 
 
+def pack_committee(seats: Sequence[tuple[int, str]]) -> bytes:
+    return b"".join(node.to_bytes(4, "big") + bytes.fromhex(signer[2:]) for node, signer in seats)
+
+
 def committee_hash(seats: Sequence[tuple[int, str]]) -> bytes:
-    return keccak(b"".join(node.to_bytes(4, "big") + bytes.fromhex(signer[2:]) for node, signer in seats))
+    return keccak(pack_committee(seats))
 
 
 def votes_hash(votes: Sequence[tuple[int, bytes, bytes, bytes]]) -> bytes:
@@ -140,8 +225,22 @@ def words_hash(trainer: Sequence[int], verifier: Sequence[int]) -> bytes:
     return keccak(b"".join(word.to_bytes(32, "big") for word in [*trainer, *verifier]))
 
 
-def typed_report(report: dict[str, Any], chain_id: int, book: str) -> dict[str, Any]:
-    """A report as EIP-712 typed data, for a wallet to sign."""
+SETTLED = ["bytes32", "uint256", "bytes32", "bytes32", "uint32"]
+ROOT_STATE = ["bytes32", "bytes32", "bytes32", "bytes32", "uint256", "uint256", "bytes32"]
+
+
+def settled_hash(settled: Sequence[Any]) -> bytes:
+    """Digest, signers, model, state, trainer words."""
+    return keccak(encode(SETTLED, settled))
+
+
+def state_hash(state: Sequence[Any]) -> bytes:
+    """Scores, reputation, pay of trainers and verifiers, totals, points, data."""
+    return keccak(encode(ROOT_STATE, state))
+
+
+def typed_book(kind: str, fields: Sequence[tuple[str, str]], message: dict[str, Any], chain_id: int, book: str) -> Any:
+    """A message of the RoundBook's domain as EIP-712 typed data, for a wallet to sign."""
     return {
         "types": {
             "EIP712Domain": [
@@ -150,17 +249,40 @@ def typed_report(report: dict[str, Any], chain_id: int, book: str) -> dict[str, 
                 {"name": "chainId", "type": "uint256"},
                 {"name": "verifyingContract", "type": "address"},
             ],
-            "Report": [{"name": name, "type": kind} for name, kind in REPORT_FIELDS],
+            kind: [{"name": name, "type": type_} for name, type_ in fields],
         },
-        "primaryType": "Report",
+        "primaryType": kind,
         "domain": {"name": "Credence", "version": "1", "chainId": chain_id, "verifyingContract": book},
-        "message": report,
+        "message": message,
     }
 
 
-def report_digest(report: dict[str, Any], chain_id: int, book: str) -> bytes:
-    signable = encode_typed_data(full_message=typed_report(report, chain_id, book))
+def typed_report(report: dict[str, Any], chain_id: int, book: str) -> dict[str, Any]:
+    """A report as EIP-712 typed data."""
+    return typed_book("Report", REPORT_FIELDS, report, chain_id, book)  # type: ignore[no-any-return]
+
+
+def typed_digest(typed: dict[str, Any]) -> bytes:
+    """What a wallet signs of typed data."""
+    signable = encode_typed_data(full_message=typed)
     return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def report_digest(report: dict[str, Any], chain_id: int, book: str) -> bytes:
+    return typed_digest(typed_report(report, chain_id, book))
+
+
+OBSERVATION_FIELDS = [
+    ("task", "uint64"),
+    ("round", "uint32"),
+    ("seed", "bytes32"),
+    ("node", "uint32"),
+    ("commitment", "bytes32"),
+]
+
+
+def observation_digest(observation: dict[str, Any], chain_id: int, book: str) -> bytes:
+    return typed_digest(typed_book("Observation", OBSERVATION_FIELDS, observation, chain_id, book))
 
 
 def typed_possession(owner: str, signer: str, chain_id: int, vault: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "contracts" / "build"
-NAMES = ("DevToken", "ReputationBook", "RoundBook", "StakeVault")
+NAMES = ("DevToken", "Disputes", "HashChainSeed", "ReputationBook", "Rewards", "RoundBook", "StakeVault")
 MAX_RUNTIME_BYTES = 24_576  # EIP-170
 
 

@@ -12,7 +12,7 @@ from tests.contracts.make_vectors import make_vectors
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 
 
-@pytest.mark.parametrize("name", ["words", "tree", "report", "header", "draw"])
+@pytest.mark.parametrize("name", ["words", "tree", "sumtree", "report", "header", "draw", "digests"])
 def test_vectors_are_current(name: str) -> None:
     assert (VECTORS / f"{name}.json").read_text() == make_vectors()[name]
 

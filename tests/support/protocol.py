@@ -26,7 +26,8 @@ from node.data import Dataset
 from node.message import Kind, Message, Scope, sign_message
 from node.model import Evaluator, Parameters
 from node.record import Manifest, ObservationRecord
-from node.round.settle import Dossier, RoundFacts, claim_digest, compile_dossier, roster_digest
+from node.round.settle import Dossier, RoundFacts, claim_digest, compile_dossier, observed_digest, roster_digest
+from node.round.standing import genesis_standing
 from node.round.view import Commitment
 from node.sketch import encode_sketch
 from node.spec import Artefact, TaskSpec
@@ -219,6 +220,7 @@ def facts(
         "stakes": dict.fromkeys(trainers, 1_000),
         "reputations": dict.fromkeys(trainers, 0),
         "signers": {node: address(node) for node in (*trainers, *members)},
+        "standing": genesis_standing(params()),
     }
     return RoundFacts(**{**fields, **changes})
 
@@ -270,6 +272,11 @@ class Script:
         }
         return ObservationRecord(**{**fields, **changes}).to_bytes()
 
+    def observed(self, node: int, promise: bytes) -> Message:
+        """A member's commitment to its observation, signed for the contract too."""
+        signature = signer(node).sign_digest(observed_digest(self.facts, node, promise))
+        return self.say(Kind.OBSERVED, node, commitment=promise.hex(), signature=signature.hex())
+
     def member(
         self, node: int, seen: Observation, *, data: bytes | None = None, root: bytes | None = None
     ) -> tuple[Message, Message]:
@@ -289,7 +296,7 @@ class Script:
             record=artefact.digest,
             salt=SALT,
         )
-        committed = self.say(Kind.OBSERVED, node, commitment=promise.hex())
+        committed = self.observed(node, promise)
         body = {"root": root.hex(), "salt": SALT.hex(), "record": artefact.to_json()}
         return committed, self.say(Kind.REVEALED, node, **body)
 

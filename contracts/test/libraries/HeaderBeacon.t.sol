@@ -38,7 +38,8 @@ contract HeaderBeaconTest {
         refuses(abi.encodePacked(hex"ee", hex"c0808080808080808080808080", hex"a0", MIX), 1); // a list inside
         refuses(abi.encodePacked(hex"ed", THIRTEEN, hex"9f", bytes31(MIX)), 14); // 31 bytes
         refuses(abi.encodePacked(hex"cd", THIRTEEN), 14); // too few fields
-        refuses(abi.encodePacked(hex"ef", hex"8101808080808080808080808080", hex"a0", MIX), 1); // a byte in long form
+        refuses(hex"c180", 14); // it ends within its fields
+        refuses(abi.encodePacked(hex"ee", hex"bb00000001", new bytes(41)), 1); // four bytes of length in a field
     }
 
     function testFuzz_never_reads_outside(bytes calldata noise) external view {

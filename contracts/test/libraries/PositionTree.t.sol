@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Vm} from "../Vm.sol";
 import {PositionTree} from "../../libraries/PositionTree.sol";
+import {Trees} from "../Trees.sol";
+import {Vm} from "../Vm.sol";
+import {Rise} from "./Rise.sol";
 
 contract PositionTreeTest {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
@@ -15,26 +17,7 @@ contract PositionTreeTest {
         return PositionTree.rootFrom(word, index, count, proof);
     }
 
-    function leaf(uint256 word) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(uint8(0), word));
-    }
-
-    function node(bytes32 left, bytes32 right) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(uint8(1), left, right));
-    }
-
-    function build(uint256[] memory words, uint256 index) private pure returns (bytes32 root, bytes32[] memory proof) {
-        uint256 depth = PositionTree.depthOf(words.length);
-        proof = new bytes32[](depth);
-        bytes32[] memory row = new bytes32[](1 << depth);
-        for (uint256 i = 0; i < row.length; i++) row[i] = leaf(i < words.length ? words[i] : 0);
-        for (uint256 d = 0; d < depth; d++) {
-            proof[d] = row[(index >> d) ^ 1];
-            for (uint256 i = 0; i < row.length >> (d + 1); i++) row[i] = node(row[2 * i], row[2 * i + 1]);
-        }
-        root = row[0];
-    }
-
+    /// forge-config: default.fuzz.runs = 100
     function testFuzz_proves_the_word_at_its_place(uint256 seed, uint8 size, uint8 place, uint256 other)
         external
         view
@@ -42,12 +25,20 @@ contract PositionTreeTest {
         uint256[] memory words = new uint256[](1 + size % 40);
         uint256 index = place % words.length;
         for (uint256 i = 0; i < words.length; i++) words[i] = uint256(keccak256(abi.encode(seed, i)));
-        (bytes32 root, bytes32[] memory proof) = build(words, index);
+        (bytes32 root, bytes32[] memory proof) = Trees.words(words, PositionTree.depthOf(words.length), index);
         require(this.rootFrom(words[index], index, words.length, proof) == root, "in");
         require(this.rootFrom(other, index, words.length, proof) != root, "another word");
         for (uint256 i = 0; i < words.length; i++) {
             require(i == index || this.rootFrom(words[index], i, words.length, proof) != root, "another place");
         }
+    }
+
+    function testFuzz_rises_as_defined(uint256 word, bytes32[] calldata siblings, uint256 index) external view {
+        uint256 depth = siblings.length % 21;
+        bytes32[] memory some = new bytes32[](depth);
+        for (uint256 d = 0; d < depth; d++) some[d] = siblings[d];
+        index %= 1 << depth;
+        require(this.rootFrom(word, index, 1 << depth, some) == Rise.words(word, index, some));
     }
 
     function test_depth() external pure {
@@ -66,12 +57,13 @@ contract PositionTreeTest {
 
     /// @notice An inner node is no leaf, and a tree of sorted pairs would have let two words stand at one index.
     function test_no_second_word_for_an_index() external view {
-        bytes32 a = leaf(1);
-        bytes32 b = leaf(2);
-        bytes32 root = node(a, b);
+        uint256[] memory words = new uint256[](2);
+        (words[0], words[1]) = (1, 2);
+        (bytes32 root,) = Trees.words(words, 1, 0);
         bytes32[] memory proof = new bytes32[](1);
-        proof[0] = a; // sorted pairs take either order, and so word 2 at index 0
+        proof[0] = Trees.leaf(1); // sorted pairs take either order, and so word 2 at index 0
         require(this.rootFrom(2, 0, 2, proof) != root);
+        require(this.rootFrom(2, 1, 2, proof) == root);
         require(this.rootFrom(uint256(root), 0, 1, new bytes32[](0)) != root);
     }
 }

@@ -37,6 +37,44 @@ contract ArmBeaconTest is Base {
         eq("seed block", rounds.liveOf(task).seedBlock, seedBlock + 259);
     }
 
+    /// @notice As many rounds are armed as are paid for, whatever becomes of them.
+    function test_only_funded_rounds() external {
+        IRoundBook.TaskParams memory params = rig.params();
+        vm.prank(SPONSOR);
+        uint64 task = rounds.createTask(params, 1);
+        rig.draw(task, 1); // nobody posts
+        eq("draws", rounds.liveOf(task).draws, 1);
+        rig.toPhase(task, 2, IRoundBook.Phase.Post);
+        fails(IRoundBook.NotFunded.selector, 1, 1);
+        rounds.armBeacon(task, 2);
+        vm.prank(SPONSOR);
+        rounds.fundTask(task, 1);
+        rig.draw(task, 2);
+        eq("draws", rounds.liveOf(task).draws, 2);
+        rig.toPhase(task, 3, IRoundBook.Phase.Post);
+        fails(IRoundBook.NotFunded.selector, 2, 2);
+        rounds.armBeacon(task, 3);
+    }
+
+    /// @notice Arming freezes seats, so it costs a funded round, drawn or not; arming the same round again does not.
+    function test_arming_counts() external {
+        IRoundBook.TaskParams memory params = rig.params();
+        vm.prank(SPONSOR);
+        uint64 task = rounds.createTask(params, 2);
+        rig.toPhase(task, 1, IRoundBook.Phase.Post);
+        rounds.armBeacon(task, 1);
+        eq("one", rounds.liveOf(task).draws, 1);
+        vm.roll(block.number + 259);
+        rounds.armBeacon(task, 1);
+        eq("still one", rounds.liveOf(task).draws, 1);
+        vm.roll(block.number + 3000);
+        rig.draw(task, 2);
+        eq("two", rounds.liveOf(task).draws, 2);
+        rig.toPhase(task, 3, IRoundBook.Phase.Post);
+        fails(IRoundBook.NotFunded.selector, 2, 2);
+        rounds.armBeacon(task, 3);
+    }
+
     function test_not_after_the_draw() external {
         uint64 task = rig.createTask();
         rig.draw(task, 1);

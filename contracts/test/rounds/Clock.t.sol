@@ -17,7 +17,7 @@ contract ClockTest is Base {
         params.startsAt = t;
         (params.commitS, params.revealS, params.postS, params.windowS) = (10, 20, 30, 40);
         vm.prank(SPONSOR);
-        uint64 task = rounds.createTask(params);
+        uint64 task = rounds.createTask(params, 1);
         check(task, 0, 0, IRoundBook.Phase.Window, t);
         check(task, t - 1, 0, IRoundBook.Phase.Window, t);
         check(task, t, 1, IRoundBook.Phase.Commit, t + 10);
@@ -39,12 +39,39 @@ contract ClockTest is Base {
         rounds.taskOf(0);
         fails(IRoundBook.UnknownTask.selector, 1);
         rounds.liveOf(1);
+        fails(IRoundBook.UnknownTask.selector, 1);
+        rounds.pendingOf(1);
+        fails(IRoundBook.UnknownTask.selector, 1);
+        rounds.finalOf(1);
+        fails(IRoundBook.UnknownTask.selector, 1);
+        rounds.parentOf(1);
+        fails(IRoundBook.UnknownTask.selector, 1);
+        rounds.poolOf(1, TRAINER);
+        fails(IRoundBook.UnknownTask.selector, 1);
+        rounds.modeOf(1);
+    }
+
+    function test_what_a_task_is() external {
+        uint64 words = rig.createTask();
+        uint64 root = rig.createRootTask();
+        (uint8 mode, uint8 levels) = rounds.modeOf(words);
+        eq("words", mode, 0);
+        eq("no levels", levels, 0);
+        (mode, levels) = rounds.modeOf(root);
+        eq("root", mode, 1);
+        eq("levels", levels, 1);
+        eq("trainers", rounds.poolOf(root, TRAINER), 90e18);
+        eq("verifiers", rounds.poolOf(root, VERIFIER), 10e18);
     }
 
     function test_addresses() external view {
         eq("vault", rounds.vault(), address(vault));
         eq("book", rounds.reputation(), address(book));
+        eq("rewards", rounds.rewards(), address(rewards));
+        eq("disputes", rounds.disputes(), address(disputes));
         eq("token", rounds.token(), address(token));
+        eq("headers", rounds.seedSource(), address(0));
+        eq("fee", rounds.SEAT_FEE(), SEAT_FEE);
         (, string memory name, string memory version, uint256 chainId, address verifier,,) = rounds.eip712Domain();
         bytes32 kind = keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
         bytes32 domain =

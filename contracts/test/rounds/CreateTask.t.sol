@@ -6,13 +6,13 @@ import {Base, IRoundBook} from "../Base.sol";
 contract CreateTaskTest is Base {
     function create(IRoundBook.TaskParams memory params) private returns (uint64) {
         vm.prank(SPONSOR);
-        return rounds.createTask(params);
+        return rounds.createTask(params, params.rounds);
     }
 
     function refuses(IRoundBook.TaskParams memory params, bytes32 field) private {
         vm.expectRevert(abi.encodeWithSelector(IRoundBook.BadParams.selector, field));
         vm.prank(SPONSOR);
-        rounds.createTask(params);
+        rounds.createTask(params, 1);
     }
 
     function test_create() external {
@@ -23,14 +23,16 @@ contract CreateTaskTest is Base {
         vm.expectEmit(true, true, true, true);
         emit IRoundBook.TaskCreated(1, SPONSOR, stored);
         vm.expectEmit(true, true, true, true);
-        emit IRoundBook.TaskFunded(1, SPONSOR, 400e18, 400e18);
+        emit IRoundBook.TaskFunded(1, SPONSOR, 4, 400e18);
         eq("id", create(params), 1);
         eq("paid", held - token.balanceOf(SPONSOR), 400e18);
         IRoundBook.Task memory task = rounds.taskOf(1);
         eq("params", keccak256(abi.encode(task.params)), keccak256(abi.encode(stored)));
         eq("owner", task.owner, SPONSOR);
-        eq("model", task.model, params.genesisModel);
-        eq("escrow", task.escrow, 400e18);
+        require(!task.closed);
+        eq("escrow", rewards.balanceOf(1), 400e18);
+        eq("there", token.balanceOf(address(rewards)), 400e18);
+        eq("funded", rounds.liveOf(1).fundedRounds, 4);
         eq("second", create(params), 2);
         eq("count", rounds.taskCount(), 2);
     }
@@ -61,7 +63,7 @@ contract CreateTaskTest is Base {
         params.attemptS = 0;
         refuses(params, "attemptS");
         params = rig.params();
-        params.startsAt = type(uint40).max - 4 * 400 + 1;
+        params.startsAt = type(uint40).max - 6 * 400 + 1; // two rounds more, so that deadlines after the last fit
         refuses(params, "rounds");
         params.startsAt -= 1;
         create(params);
@@ -90,6 +92,11 @@ contract CreateTaskTest is Base {
         params.trainerPool = type(uint96).max;
         refuses(params, "trainerPool");
         params = rig.params();
+        params.verifierPool = 7 * SEAT_FEE - 1;
+        refuses(params, "verifierPool");
+        params.verifierPool += 1;
+        create(params);
+        params = rig.params();
         params.slash = 40e18 - 1; // 5 × 40 = 2 × (90 + 10)
         refuses(params, "slash");
         params.slash += 1;
@@ -98,11 +105,54 @@ contract CreateTaskTest is Base {
         refuses(params, "slash");
     }
 
-    function testFuzz_quorum_is_two_thirds(uint16 seats, uint16 quorum) external {
+    function test_modes() external {
         IRoundBook.TaskParams memory params = rig.params();
-        params.seats = uint16(bound(seats, 1, 128));
-        params.quorum = uint16(bound(quorum, 0, 130));
+        params.levels = 1;
+        refuses(params, "levels");
+        params.levels = 0;
+        params.contributions = false;
+        refuses(params, "contributions"); // a pool, and nothing that says whose it is
+        params = rig.rootParams();
+        params.mode = 2;
+        refuses(params, "mode");
+        params.mode = 1;
+        params.levels = 21;
+        refuses(params, "levels");
+        params.levels = 20;
+        create(params);
+        params.levels = 0;
+        create(params);
+        params.contributions = true;
+        refuses(params, "contributions");
+    }
+
+    /// @notice Reputation alone: no pools, no totals. Only where seats are free.
+    function test_without_pay() external {
+        IRoundBook.TaskParams memory params = rig.params();
+        (params.trainerPool, params.verifierPool, params.contributions) = (0, 0, false);
+        refuses(params, "verifierPool");
+    }
+
+    function test_funding() external {
+        IRoundBook.TaskParams memory params = rig.params();
+        fails(IRoundBook.BadFunding.selector, 0, 4);
+        vm.prank(SPONSOR);
+        rounds.createTask(params, 0);
+        fails(IRoundBook.BadFunding.selector, 5, 4);
+        vm.prank(SPONSOR);
+        rounds.createTask(params, 5);
+        eq("none", rounds.taskCount(), 0);
+        vm.prank(SPONSOR);
+        rounds.createTask(params, 1);
+        eq("one round's pools", rewards.balanceOf(1), POOLS);
+    }
+
+    function testFuzz_quorum_is_two_thirds(uint8 seats, uint8 quorum) external {
+        IRoundBook.TaskParams memory params = rig.params();
+        params.seats = uint8(bound(seats, 1, 128));
+        params.quorum = uint8(bound(quorum, 0, 130));
         params.slash = SEAT;
+        params.verifierPool = 13e18; // pays 128 seats
         bool sound = 3 * uint256(params.quorum) > 2 * uint256(params.seats) && params.quorum <= params.seats;
         if (sound) create(params);
         else refuses(params, "quorum");
@@ -110,13 +160,13 @@ contract CreateTaskTest is Base {
 
     function test_no_arithmetic_on_time_overflows() external {
         IRoundBook.TaskParams memory params = rig.params();
-        params.startsAt = type(uint40).max - 4 * 400;
+        params.startsAt = type(uint40).max - 6 * 400;
         uint64 task = create(params);
-        vm.warp(type(uint40).max - 401);
+        vm.warp(type(uint40).max - 801);
         (uint32 round, IRoundBook.Phase phase, uint40 endsAt) = rounds.clockAt(task, 0);
-        eq("round", round, 3);
+        eq("round", round, 4);
         eq("phase", uint8(phase), uint8(IRoundBook.Phase.Window));
-        eq("end", endsAt, type(uint40).max - 400);
+        eq("end", endsAt, type(uint40).max - 800);
         vm.warp(type(uint40).max);
         rounds.closeTask(task);
     }

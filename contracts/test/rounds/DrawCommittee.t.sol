@@ -17,16 +17,15 @@ contract DrawCommitteeTest is Base {
         rig.arm(task, 1, MIX);
         bytes32 seed = keccak256(abi.encode(block.chainid, address(rounds), task, uint32(1), MIX));
         IRoundBook.Seat[] memory seats = rig.predict(seed, 7);
-        bytes memory packed;
-        for (uint256 j = 0; j < 7; j++) packed = abi.encodePacked(packed, seats[j].node, seats[j].signer);
+        bytes memory packed = rig.packed(seats);
         bytes memory header = rig.header(MIX);
         vm.expectEmit(true, true, true, true);
-        emit IRoundBook.CommitteeDrawn(task, 1, seed, seats);
+        emit IRoundBook.CommitteeDrawn(task, 1, seed, packed);
         rounds.drawCommittee(task, 1, header);
         IRoundBook.Live memory live = rounds.liveOf(task);
-        eq("seed", live.seed, seed);
-        eq("committee", live.committeeHash, keccak256(packed));
+        eq("draw", live.drawHash, bytes32(bytes30(keccak256(abi.encode(seed, keccak256(packed))))));
         eq("round", live.drawnRound, 1);
+        eq("draws", live.draws, 1);
         (, uint40 lockedUntil) = vault.seatAt(0);
         eq("locked until the window closes", lockedUntil, rounds.taskOf(task).params.startsAt + 400);
         rig.takeSeats(8, 1); // thawed
@@ -49,7 +48,7 @@ contract DrawCommitteeTest is Base {
         rounds.drawCommittee(task, 1, header);
         vm.roll(seedBlock + 1);
         vm.setBlockhash(seedBlock, keccak256("another"));
-        fails(IRoundBook.BadHeader.selector, uint256(keccak256(header)), uint256(keccak256("another")));
+        failsHash(IRoundBook.BadHeader.selector, keccak256(header), keccak256("another"));
         rounds.drawCommittee(task, 1, header);
         vm.roll(seedBlock + 257);
         fails(IRoundBook.SeedExpired.selector, seedBlock, seedBlock + 257);
@@ -66,8 +65,10 @@ contract DrawCommitteeTest is Base {
         vm.roll(seedBlock + 256); // the last block that can prove it
         bytes memory header = rig.header(MIX);
         vm.setBlockhash(seedBlock, keccak256(header));
-        rounds.drawCommittee(task, 1, header);
         bytes32 seed = keccak256(abi.encode(block.chainid, address(rounds), task, uint32(1), MIX));
-        eq("seed", rounds.liveOf(task).seed, seed);
+        IRoundBook.Seat[] memory seats = rig.predict(seed, 7);
+        rounds.drawCommittee(task, 1, header);
+        bytes32 committee = keccak256(rig.packed(seats));
+        eq("draw", rounds.liveOf(task).drawHash, bytes32(bytes30(keccak256(abi.encode(seed, committee)))));
     }
 }

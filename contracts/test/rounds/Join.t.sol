@@ -10,7 +10,7 @@ contract JoinTest is Base {
         super.setUp();
         IRoundBook.TaskParams memory params = rig.params();
         vm.prank(SPONSOR);
-        task = rounds.createTask(params);
+        task = rounds.createTask(params, 1);
     }
 
     function test_owner_or_signer() external {
@@ -49,6 +49,35 @@ contract JoinTest is Base {
         fails(IStakeVault.StakeTooLow.selector, LEAST - 1, LEAST);
         vm.prank(ownerOf(8));
         rounds.join(task, 8, TRAINER, "");
+    }
+
+    /// @notice The book knows its slots without asking, and a closed task opens none.
+    function test_slots_are_counted() external {
+        rig.join(task, 8, TRAINER);
+        rig.join(task, 9, TRAINER);
+        rig.join(task, 1, VERIFIER);
+        eq("trainers", rounds.liveOf(task).trainerSlots, 2);
+        eq("verifiers", rounds.liveOf(task).verifierSlots, 1);
+        rig.toPhase(task, 5, IRoundBook.Phase.Commit);
+        rounds.closeTask(task);
+        fails(IRoundBook.TaskIsClosed.selector, task);
+        vm.prank(ownerOf(10));
+        rounds.join(task, 10, TRAINER, "");
+    }
+
+    /// @notice Root mode: each role has room for 15·2^levels, and the last of them can join.
+    function test_room_in_root_mode() external {
+        IRoundBook.TaskParams memory params = rig.rootParams();
+        params.levels = 0;
+        vm.prank(SPONSOR);
+        uint64 small = rounds.createTask(params, 1);
+        for (uint32 key = 11; key <= 16; key++) rig.register(key, LEAST);
+        for (uint32 node = 1; node <= 15; node++) rig.join(small, node, TRAINER);
+        fails(IRoundBook.SlotsFull.selector, small, 0, 15);
+        vm.prank(ownerOf(16));
+        rounds.join(small, 16, TRAINER, "");
+        eq("no slot", book.slotCount(small, TRAINER), 15);
+        rig.join(small, 16, VERIFIER);
     }
 
     /// @notice The number of slots stands still while a report is made.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Base, IStakeVault} from "../Base.sol";
+import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
-contract BondTest is Base {
+contract BondTest is VaultBase {
     function test_anyone_pays() external {
         address payer = address(0xabc);
-        rig.fund(payer);
+        fund(payer);
         vm.expectEmit(true, true, true, true);
         emit IStakeVault.Bonded(1, 5, SEAT + 5);
         vm.prank(payer);

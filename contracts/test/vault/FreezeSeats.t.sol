@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Base, IStakeVault} from "../Base.sol";
+import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
-contract FreezeSeatsTest is Base {
-    function freeze(uint64 until) private {
-        vm.prank(address(rounds));
-        vault.freezeSeats(until);
-    }
-
+contract FreezeSeatsTest is VaultBase {
+    /// @dev A draw of one seat that is free again at once.
     function thaw() private {
-        vm.prank(address(rounds));
-        vault.thawSeats();
+        vault.drawSeats(bytes32("seed"), 1, 0);
     }
 
     function frozen() private returns (bool) {
@@ -26,16 +21,15 @@ contract FreezeSeatsTest is Base {
     }
 
     function test_only_rounds() external {
-        fails(IStakeVault.NotRounds.selector, num(address(this)));
+        fails(IStakeVault.NotRounds.selector, num(DISPUTES));
+        vm.prank(DISPUTES);
         vault.freezeSeats(1);
-        fails(IStakeVault.NotRounds.selector, num(address(this)));
-        vault.thawSeats();
     }
 
     function test_thaws_when_the_last_draw_is_done() external {
         uint64 here = uint64(block.number);
-        freeze(here + 10);
-        freeze(here + 20);
+        vault.freezeSeats(here + 10);
+        vault.freezeSeats(here + 20);
         require(frozen());
         thaw();
         require(frozen());
@@ -45,12 +39,24 @@ contract FreezeSeatsTest is Base {
         require(!frozen());
     }
 
+    /// @notice A draw that is armed for a shorter time does not cut another's short.
+    function test_the_longest_freeze_rules() external {
+        uint64 here = uint64(block.number);
+        vault.freezeSeats(here + 20);
+        vault.freezeSeats(here + 10);
+        thaw();
+        vm.roll(here + 20);
+        require(frozen());
+        vm.roll(here + 21);
+        require(!frozen());
+    }
+
     function test_an_expired_draw_is_forgotten() external {
         uint64 here = uint64(block.number);
-        freeze(here + 10);
+        vault.freezeSeats(here + 10);
         vm.roll(here + 11);
         require(!frozen());
-        freeze(here + 30);
+        vault.freezeSeats(here + 30);
         thaw();
         require(!frozen());
     }
@@ -62,22 +68,20 @@ contract FreezeSeatsTest is Base {
         uint64 until;
         while (here + 258 <= start + 2048) {
             until = here + 258;
-            freeze(until);
+            vault.freezeSeats(until);
             thaw();
-            freeze(until);
+            vault.freezeSeats(until);
             here = until + 1;
             vm.roll(here);
         }
         fails(IStakeVault.SeatsFrozen.selector, until + 3);
-        vm.prank(address(rounds));
         vault.freezeSeats(here + 258);
         require(!frozen());
         vm.roll(until + 3);
         fails(IStakeVault.SeatsFrozen.selector, until + 3);
-        vm.prank(address(rounds));
         vault.freezeSeats(until + 3 + 258);
         vm.roll(until + 4);
-        freeze(until + 4 + 258);
+        vault.freezeSeats(until + 4 + 258);
         require(frozen());
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Base, IStakeVault} from "../Base.sol";
+import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
-contract LeaveSeatsTest is Base {
+contract LeaveSeatsTest is VaultBase {
     function test_leave_closes_the_gap() external {
         vm.expectEmit(true, true, true, true);
         emit IStakeVault.SeatsChanged(2, 1, 0);
@@ -31,7 +31,6 @@ contract LeaveSeatsTest is Base {
         vault.leaveSeats(1, 2);
         vm.stopPrank();
         uint64 until = uint64(block.number) + 9;
-        vm.prank(address(rounds));
         vault.freezeSeats(until);
         fails(IStakeVault.SeatsFrozen.selector, until);
         vm.prank(ownerOf(1));
@@ -43,9 +42,8 @@ contract LeaveSeatsTest is Base {
         vm.prank(ownerOf(1));
         vault.bond(1, 3 * SEAT);
         uint40 until = uint40(block.timestamp) + 50;
-        vm.prank(address(rounds));
         vault.drawSeats(bytes32("seed"), 7, until);
-        rig.takeSeats(1, 3);
+        takeSeats(1, 3);
         vm.startPrank(ownerOf(1));
         vault.leaveSeats(1, 3);
         fails(IStakeVault.SeatLocked.selector, 1, until);
@@ -62,7 +60,6 @@ contract LeaveSeatsTest is Base {
         vault.takeSeats(8, 6);
         vm.stopPrank();
         uint40 until = uint40(block.timestamp) + 50;
-        vm.prank(address(rounds));
         vault.drawSeats(seed, 5, until);
         uint32 free = 0;
         for (uint32 i = 0; i < 13; i++) {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Base, IStakeVault} from "../Base.sol";
+import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
-contract RegisterTest is Base {
+contract RegisterTest is VaultBase {
     address private owner = address(0xabc);
     uint256 private constant KEY = 77;
 
     function setUp() public override {
         super.setUp();
-        rig.fund(owner);
+        fund(owner);
     }
 
     function test_register() external {
-        bytes memory proof = rig.possession(owner, KEY);
+        bytes memory proof = possession(owner, KEY);
         vm.expectEmit(true, true, true, true);
         emit IStakeVault.Registered(11, owner, vm.addr(KEY), LEAST);
         vm.prank(owner);
@@ -28,7 +28,7 @@ contract RegisterTest is Base {
     }
 
     function test_refusals() external {
-        bytes memory proof = rig.possession(owner, KEY);
+        bytes memory proof = possession(owner, KEY);
         vm.startPrank(owner);
         fails(IStakeVault.ZeroAddress.selector);
         vault.register(address(0), LEAST, proof);
@@ -44,16 +44,16 @@ contract RegisterTest is Base {
 
     /// @notice Nobody occupies another's key: the proof names the owner.
     function test_proof_of_another_owner_is_refused() external {
-        bytes memory proof = rig.possession(owner, KEY);
+        bytes memory proof = possession(owner, KEY);
         address thief = address(0xbad);
-        rig.fund(thief);
+        fund(thief);
         fails(IStakeVault.BadPossession.selector, num(vm.addr(KEY)));
         vm.prank(thief);
         vault.register(vm.addr(KEY), LEAST, proof);
     }
 
     function test_proof_for_another_chain_is_refused() external {
-        bytes memory proof = rig.possession(owner, KEY);
+        bytes memory proof = possession(owner, KEY);
         vm.chainId(99);
         fails(IStakeVault.BadPossession.selector, num(vm.addr(KEY)));
         vm.prank(owner);

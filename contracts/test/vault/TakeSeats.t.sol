@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Base, IStakeVault} from "../Base.sol";
+import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
-contract TakeSeatsTest is Base {
+contract TakeSeatsTest is VaultBase {
     function test_take() external {
         address owner = ownerOf(8);
         vm.startPrank(owner);
@@ -27,7 +27,6 @@ contract TakeSeatsTest is Base {
         vm.prank(ownerOf(8));
         vault.takeSeats(8, 0);
         uint64 until = uint64(block.number) + 9;
-        vm.prank(address(rounds));
         vault.freezeSeats(until);
         fails(IStakeVault.SeatsFrozen.selector, until);
         vm.prank(ownerOf(8));
@@ -37,7 +36,7 @@ contract TakeSeatsTest is Base {
         vm.prank(ownerOf(8));
         vault.takeSeats(8, 1);
         vm.roll(until + 1);
-        rig.takeSeats(8, 1);
+        takeSeats(8, 1);
     }
 
     function test_too_many_for_any_stake() external {

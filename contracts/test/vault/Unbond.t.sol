@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Base, IStakeVault} from "../Base.sol";
+import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
-contract UnbondTest is Base {
+contract UnbondTest is VaultBase {
     function test_unbond_restarts_the_delay() external {
         address owner = ownerOf(8);
-        uint40 first = uint40(block.timestamp) + rig.UNBONDING();
+        uint40 first = uint40(block.timestamp) + UNBONDING;
         vm.expectEmit(true, true, true, true);
         emit IStakeVault.Unbonding(8, 10, SEAT - 10, 10, first);
         vm.prank(owner);

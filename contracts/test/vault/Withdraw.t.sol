@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Base, IStakeVault} from "../Base.sol";
+import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
-contract WithdrawTest is Base {
+contract WithdrawTest is VaultBase {
     /// @notice Exit is possible although nobody else does anything, and pays the cold owner.
     function test_exit() external {
         address owner = ownerOf(1);

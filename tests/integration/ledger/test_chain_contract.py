@@ -10,11 +10,31 @@ from itertools import pairwise
 import pytest
 from eth_utils.crypto import keccak
 
-from ledger import Ledger, Phase, Role, Signer, TesterChain, expected_draw, open_chain, report_digest, seed_of
+from ledger import (
+    Ledger,
+    Phase,
+    Role,
+    Seat,
+    Signer,
+    TesterChain,
+    expected_draw,
+    open_chain,
+    pack_committee,
+    report_digest,
+    seed_of,
+)
 from ledger import contract_errors as refused
 from ledger.chain import Chain
 from ledger.deployments import check
-from ledger.errors import AlreadyKnown, BadArgument, NotNeeded, OutOfGas, TransactionFailed, TransactionTimeout
+from ledger.errors import (
+    AlreadyKnown,
+    BadArgument,
+    ChainUnavailable,
+    NotNeeded,
+    OutOfGas,
+    TransactionFailed,
+    TransactionTimeout,
+)
 from ledger.rpc import RpcChain
 from ledger.types import RawLog
 from tests.integration.ledger import world as w
@@ -269,6 +289,10 @@ class ChainContract:
             ledger.reputation(task, Role.TRAINER, 5)
         with pytest.raises(refused.NothingToClaim):
             ledger.claim(w.owner(0), task, Role.TRAINER, 1)
+        with pytest.raises(refused.NotRounds):
+            ledger.transmitter(w.owner(0)).send(ledger.rewards.call("credit", task, 1))
+        with pytest.raises(refused.NotDisputes):
+            ledger.transmitter(w.owner(0)).send(ledger.book.call("voidPost", task, bytes(32), w.owner(0).address))
         with pytest.raises(refused.BadParams) as bad:
             ledger.create_task(w.owner(0), replace(w.PARAMS, quorum=1))
         assert bad.value.args_by_name["field"].rstrip(b"\0") == b"quorum"
@@ -303,22 +327,35 @@ class ChainContract:
         receipt = settlement.post()
         posted = ledger.posted(task, 1)
         assert posted == receipt.event("Posted")
-        assert posted.args["report"] == settlement.report
-        assert posted.args["votes"] == settlement.votes
-        assert list(posted.args["trainerWords"]) == settlement.trainer_words
-        assert ledger.live(task).report_digest == digest
+        post = settlement.posted()
+        assert (post.report, post.digest, post.event) == (settlement.report, digest, posted)
+        assert list(post.trainer_words) == settlement.trainer_words
+        assert list(post.verifier_words) == settlement.verifier_words
+        assert ledger.live(task).posted_hash == post.hash
+        pending = ledger.pending(task)
+        assert pending is not None
+        assert (pending.post, pending.closes_at) == (post, world.phase_start(2, 0))
+        assert (ledger.final(task), ledger.parent_post(task)) == (None, None)
         with pytest.raises(refused.StaleReport):
             settlement.post()
         with pytest.raises(refused.WindowOpen):
             ledger.finalise(w.owner(0), task)
         with pytest.raises(refused.NotAFault):
-            settlement.challenge(posted)
+            settlement.challenge()
         assert ledger.finalised(task, 1) is None
 
+        # Final by the clock, before anybody has applied the words.
+        world.advance_to(world.phase_start(2, 0))
+        assert (ledger.final(task), ledger.pending(task), ledger.unapplied(task)) == (post, None, post)
+        assert ledger.task(task).model == settlement.report.model
+        assert ledger.reputations(task, Role.TRAINER) == {1: 0, 2: 0, 3: 0}
         receipt = world.finish(1)
+        assert (ledger.final(task), ledger.unapplied(task)) == (post, None)
         assert ledger.finalised(task, 1) == receipt.event("Finalised")
         assert ledger.task(task).model == settlement.report.model
-        assert ledger.task(task).final_round == 1
+        state = ledger.task(task)
+        assert (state.final_round, state.finalised, state.escrow) == (1, 1, 3 * 90 * w.UNIT)
+        assert ledger.tasks() == {task: state}
         assert ledger.reputations(task, Role.TRAINER) == {1: 2_500, 2: 2_250, 3: 0}
         assert ledger.reputation(task, Role.TRAINER, 1) == 2_500
         parts = {1: 40_000 - 32_768, 2: 36_000 - 32_768}
@@ -331,8 +368,9 @@ class ChainContract:
         assert claimed["amount"] == units[1] * w.PARAMS.trainer_pool // 10**6
         assert ledger.token_balance(w.owner(1).address) == before + claimed["amount"]
         assert ledger.claimed(task, Role.TRAINER, 1) == units[1]
+        assert ledger.escrow(task) == state.escrow - claimed["amount"]
 
-    def _check_draw(self, world: w.World, committee: tuple[object, ...]) -> None:
+    def _check_draw(self, world: w.World, committee: tuple[Seat, ...]) -> None:
         """The draw is the Python mirror's, from the seats as they stood and the seed block's mixHash."""
         ledger, chain = world.ledger, world.chain
         drawn = ledger.drawn(world.task, 1)
@@ -341,7 +379,8 @@ class ChainContract:
         assert armed is not None
         mix_hash = chain.block(armed.args["seedBlock"]).mix_hash
         seed = seed_of(chain.chain_id, ledger.deployment.book, world.task, 1, mix_hash)
-        assert drawn.args["seed"] == seed == ledger.live(world.task).seed
+        assert drawn.args["seed"] == seed == ledger.seed(world.task, 1)
+        assert drawn.args["committee"] == pack_committee(committee)
         seats = [
             (node, w.hot(node).address, until > world.chain.now())
             for node, until in ledger.seats(block=drawn.block_number - 1)
@@ -352,10 +391,9 @@ class ChainContract:
         report = good.report
         cases: list[tuple[type[refused.ContractError], dict[str, object]]] = [
             (refused.WrongMode, {"mode": 1}),
-            (refused.WrongSeed, {"seed": b"\1" * 32}),
+            (refused.WrongDraw, {"seed": b"\1" * 32}),
+            (refused.WrongDraw, {"committee_hash": b"\1" * 32}),
             (refused.WrongParent, {"parent": b"\1" * 32}),
-            (refused.WrongCommittee, {"committee_hash": b"\1" * 32}),
-            (refused.WrongHash, {"votes_hash": b"\1" * 32}),
             (refused.WrongHash, {"words_hash": b"\1" * 32}),
             (refused.AttemptTooEarly, {"attempt": 9}),
             (refused.RewardTooHigh, {"reward_total": 10**30}),
@@ -375,8 +413,15 @@ class ChainContract:
         good.trainer_words = [*words, 0]
         with pytest.raises(refused.WrongLength) as caught:
             good.post()
-        assert "trainerWords" in str(caught.value)
+        assert caught.value.args_by_name == {"what": b"words".ljust(32, b"\0"), "got": 3, "expected": 2}
+        good.trainer_words = [words[0] | 1 << 48]  # a lane behind the third slot
+        with pytest.raises(refused.WrongLength, match="trainerWords"):
+            good.post()
         good.trainer_words = words
+        good.committee, committee = (*good.committee[1:], good.committee[0]), good.committee
+        with pytest.raises(refused.WrongCommittee):
+            good.post()
+        good.committee = committee
 
     def test_a_false_score_is_challenged_and_the_signers_slashed(self, world: w.World) -> None:
         ledger, task = world.ledger, world.task
@@ -384,10 +429,8 @@ class ChainContract:
         committee = world.draw(1)
         settlement = world.settlement(1, committee, posted_scores={1: 65_000, 2: 36_000, 3: 1})
         settlement.post()
-        posted = ledger.posted(task, 1)
-        assert posted is not None
         before = ledger.token_balance(w.owner(1).address)
-        receipt = settlement.challenge(posted)
+        receipt = settlement.challenge()
         assert receipt.event("Voided").args["challenger"] == w.owner(1).address
         assert ledger.voided(task, 1) == receipt.event("Voided")
         slashed = [event for event in receipt.events if event.name == "Slashed"]
@@ -398,6 +441,27 @@ class ChainContract:
         with pytest.raises(refused.NothingPosted):
             ledger.finalise(w.owner(0), task)
         assert ledger.reputations(task, Role.TRAINER) == {1: 0, 2: 0, 3: 0}
+        state = ledger.task(task)
+        assert (state.final_round, state.finalised, state.model) == (0, 0, w.PARAMS.genesis_model)
+
+    def test_a_record_that_the_logs_do_not_have_is_named(self, world: w.World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An endpoint that prunes logs must not make the genesis model look final."""
+        ledger, task = world.ledger, world.task
+        world.submit(1)
+        settlement = world.settlement(1, world.draw(1))
+        settlement.post()
+        world.advance_to(world.phase_start(2, 0))
+        other = replace(settlement.posted().event, args={**settlement.posted().event.args, "signers": 1})
+        for found in ([], [other]):
+            monkeypatch.setattr(ledger, "events", lambda *_, found=found, **__: found)
+            with pytest.raises(ChainUnavailable, match="round 1"):
+                ledger.task(task)
+        monkeypatch.undo()
+        assert ledger.task(task).model == settlement.report.model
+        post = settlement.posted()
+        undrawn = replace(post, report=replace(post.report, round=2))
+        with pytest.raises(BadArgument, match="no committee"):
+            ledger.accused(undrawn)
 
     def test_two_signed_reports_of_one_attempt_are_punished_once(self, world: w.World) -> None:
         ledger, task = world.ledger, world.task

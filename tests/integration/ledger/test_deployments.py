@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger import Ledger, TesterChain, deploy
-from ledger.deployments import check, load, predict_address, save
+from ledger import Ledger, SeedTerms, TesterChain, deploy
+from ledger.deployments import CORE, check, load, predict_address, save
 from ledger.errors import BadArgument, NoCode, StaleDeployment, WrongChain
 from tests.integration.ledger import world as w
 
@@ -91,6 +91,55 @@ def test_a_broken_file_is_named(world: w.World, tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(StaleDeployment, match="RoundBook"):
         load(path, world.chain)
+
+
+def test_all_contracts_know_one_another(world: w.World) -> None:
+    ledger, at = world.ledger, world.ledger.deployment.contracts
+    assert set(at) == {"Token", *CORE}
+    for contract, view, name in (
+        (ledger.vault, "rounds", "RoundBook"),
+        (ledger.vault, "disputes", "Disputes"),
+        (ledger.vault, "token", "Token"),
+        (ledger.reputation_book, "rounds", "RoundBook"),
+        (ledger.rewards, "rounds", "RoundBook"),
+        (ledger.rewards, "token", "Token"),
+        (ledger.disputes, "rounds", "RoundBook"),
+        (ledger.disputes, "vault", "StakeVault"),
+        (ledger.book, "vault", "StakeVault"),
+        (ledger.book, "reputation", "ReputationBook"),
+        (ledger.book, "rewards", "Rewards"),
+        (ledger.book, "disputes", "Disputes"),
+        (ledger.book, "token", "Token"),
+    ):
+        assert ledger.read(contract.call(view)) == at[name]
+    assert (ledger.read(ledger.book.call("SEAT_FEE")), ledger.demand_fee(), ledger.seed_source()) == (0, 0, None)
+    check(world.chain, world.ledger.deployment)
+    for name in CORE:
+        other = next(address for known, address in at.items() if known != name)
+        with pytest.raises(StaleDeployment, match=name):
+            check(world.chain, replace(ledger.deployment, contracts={**at, name: other}))
+
+
+def test_fees_and_a_seed_chain_are_deployed_and_come_back(world: w.World, tmp_path: Path) -> None:
+    seeds = SeedTerms((b"\5" * 32, b"\6" * 32), length=3, delay=2, window=100)
+    stakes = {"seat_stake": 1, "min_stake": 1, "unbonding_s": 1}
+    deployment = deploy(world.chain, w.owner(1), **stakes, seat_fee=7, demand_fee=9, seed_source=seeds)
+    ledger = Ledger(world.chain, deployment)
+    assert (ledger.read(ledger.book.call("SEAT_FEE")), ledger.demand_fee()) == (7, 9)
+    assert ledger.seed_source() == deployment.contracts["SeedSource"]
+    assert ledger.seeds is not None
+    assert ledger.read(ledger.seeds.call("rounds")) == deployment.book
+    assert [ledger.read(ledger.seeds.call("chainOf", n))["value"] for n in (0, 1)] == list(seeds.tips)
+    assert [ledger.read(ledger.seeds.call(name)) for name in ("LENGTH", "DELAY", "WINDOW")] == [3, 2, 100]
+    save(tmp_path / "deployments.json", deployment)
+    assert load(tmp_path / "deployments.json", world.chain) == deployment
+    swapped = {**deployment.contracts, "SeedSource": deployment.contracts["StakeVault"]}
+    with pytest.raises(StaleDeployment, match="SeedSource"):
+        check(world.chain, replace(deployment, contracts=swapped))
+    with pytest.raises(NoCode, match="seed source"):
+        deploy(world.chain, w.owner(1), **stakes, seed_source=w.owner(5).address)
+    again = deploy(world.chain, w.owner(2), **stakes, seed_source=deployment.contracts["SeedSource"])
+    assert again.contracts["SeedSource"] == deployment.contracts["SeedSource"]
 
 
 def test_an_existing_token_is_used(world: w.World) -> None:

@@ -10,8 +10,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ledger import Index, Role, TesterChain, reputation_table, score_trail
-from ledger.errors import BadArgument, ChainUnavailable, IndexMismatch
+from ledger import (
+    Bundle,
+    Index,
+    Role,
+    TesterChain,
+    encode_data,
+    new_root_state,
+    reputation_table,
+    score_trail,
+)
+from ledger.errors import BadArgument, ChainUnavailable, IndexMismatch, StateMissing
 from ledger.index import EVENTS, TRANSACTIONS
 from ledger.types import Block
 from tests.integration.ledger import world as w
@@ -49,7 +58,8 @@ def test_following_is_idempotent_and_does_not_depend_on_ranges(world: w.World, i
         assert other.follow(chain, deployment, confirmations=10) == head - 5  # never back
         other.follow(chain, deployment, block_range=3)
         assert _rows(other) == rows
-    ours = {deployment.contracts[name] for name in ("StakeVault", "ReputationBook", "RoundBook")}
+    names = ("StakeVault", "ReputationBook", "Rewards", "Disputes", "RoundBook")
+    ours = {deployment.contracts[name] for name in names}
     assert len(rows) == len(chain.get_logs(address=sorted(ours)))
 
 
@@ -107,9 +117,7 @@ def test_slashing_shows_in_the_table(world: w.World, index: Index) -> None:
     world.submit(1)
     settlement = world.settlement(1, world.draw(1), posted_scores={1: 65_000, 2: 36_000, 3: 1})
     settlement.post()
-    posted = world.ledger.posted(world.task, 1)
-    assert posted is not None
-    settlement.challenge(posted)
+    settlement.challenge()
     index.follow(world.chain, world.ledger.deployment)
     for row in reputation_table(index, world.task):
         assert row.stake == world.ledger.node(row.node).bonded
@@ -144,12 +152,19 @@ def test_a_trail_grows_with_the_round(world: w.World, index: Index) -> None:
     settlement = world.settlement(1, committee)
     settlement.post()
     _, missing = trail()
-    assert missing[0].startswith("not final yet")
+    assert missing == [
+        f"not final yet: the challenge window is open until {world.phase_start(2, 0)}, "
+        f"the index is at {world.chain.now()}"
+    ]
+    world.advance_to(world.phase_start(2, 0))
+    _, missing = trail()
+    assert missing == ["final, but its words are not applied yet: nobody has called finalise"]
     world.finish(1)
     found, missing = trail()
     assert missing == []
     full = score_trail(index, task, 1, 1)
     assert full == found
+    assert full.final
     assert full.report == settlement.report
     assert (full.score, full.slot) == (40_000, 0)
     assert (full.reputation_before, full.reputation_after) == (0, 2_500)
@@ -167,6 +182,83 @@ def test_a_trail_grows_with_the_round(world: w.World, index: Index) -> None:
     assert "not due" in score_trail(index, task, 1, idle, Role.VERIFIER).missing[0]
     _, missing = trail(5)
     assert "has not joined as trainer" in missing[0]
+
+
+def test_words_that_are_applied_in_part_count_as_far_as_they_are(world: w.World, index: Index) -> None:
+    ledger, task = world.ledger, world.task
+    world.submit(1)
+    settlement = world.settlement(1, world.draw(1))
+    settlement.post()
+    world.advance_to(world.phase_start(2, 0))
+    ledger.finalise(w.owner(0), task, up_to=1)  # the trainers' word
+    index.follow(world.chain, ledger.deployment)
+    rows = reputation_table(index, task)
+    for row in rows:
+        assert row.reputation == ledger.reputation(task, row.role, row.node)
+        assert row.contribution == ledger.contribution(task, row.role, row.node)
+        assert row.rounds == (row.role == Role.TRAINER)
+    assert any(row.reputation for row in rows)
+    member = settlement.committee[0].node
+    trail = score_trail(index, task, 1, member, Role.VERIFIER)
+    assert (trail.score, trail.word_after, trail.final) == (34_000, None, True)
+    assert score_trail(index, task, 1, 1).word_after == ledger.reputation_words(task, Role.TRAINER)[0]
+    ledger.finalise(w.owner(0), task)
+    index.follow(world.chain, ledger.deployment)
+    assert all(r.reputation == ledger.reputation(task, r.role, r.node) for r in reputation_table(index, task))
+    assert score_trail(index, task, 1, member, Role.VERIFIER).reputation_after == 34_000 // 16
+
+
+def test_root_mode_is_explained_from_the_data_that_the_roots_name(index: Index) -> None:
+    with TesterChain.create(seed=b"index root", funded=w.ACCOUNTS) as chain:
+        world = w.World(chain, chain.advance_to, chain.mine).populate(params=w.ROOT_PARAMS)
+        ledger, task = world.ledger, world.task
+        state = new_root_state(w.ROOT_PARAMS.levels)
+        states: dict[int, bytes] = {}
+        for round_, scores in ((1, w.SCORES), (2, {1: 0, 2: 50_000, 3: 1})):
+            world.submit(round_)
+            committee = world.draw(round_)
+            after = world.stepped(state, round_, committee, scores)
+            world.root_settlement(round_, committee, after, parent=state, scores=scores).post()
+            state, states[round_] = after, encode_data(after)
+        index.follow(chain, ledger.deployment)
+        # Round 2 is posted and its window open: round 1 alone counts.
+        assert [row.rounds for row in reputation_table(index, task, states=states) if row.role == Role.TRAINER] == [
+            1
+        ] * 3
+        open_ = score_trail(index, task, 2, 2, states=states)
+        assert (open_.score, open_.final, open_.word_after) == (50_000, False, None)
+        assert any("not final yet" in line for line in open_.missing)
+
+        world.advance_to(world.phase_start(3, 0))
+        index.follow(chain, ledger.deployment)
+        rows = reputation_table(index, task, states=states)
+        for row in rows:
+            slot = ledger.slot_of(task, row.role, row.node)
+            assert row.reputation == state.reputations(row.role)[slot]
+            assert row.contribution == state.pay[row.role][slot]
+        assert {row.node: row.rounds for row in rows if row.role == Role.TRAINER} == {1: 1, 2: 2, 3: 2}
+        trail = score_trail(index, task, 2, 2, states=states)
+        assert (trail.score, trail.final, trail.finalise) == (50_000, True, None)
+        assert (trail.reputation_before, trail.reputation_after) == (2_250, 2_250 + (50_000 - 2_250) // 16)
+        assert trail.missing == ()
+
+        # What is not given is named, what is false is refused.
+        with pytest.raises(StateMissing, match="round 1"):
+            reputation_table(index, task)
+        bare = score_trail(index, task, 2, 2)
+        assert bare.score is None
+        assert any("data of round 2 are not given" in line for line in bare.missing)
+        half = score_trail(index, task, 2, 2, states={2: states[2]})
+        assert (half.score, half.word_after) == (50_000, None)
+        assert any("data of round 1" in line for line in half.missing)
+        with pytest.raises(BadArgument, match="not those"):
+            reputation_table(index, task, states={1: states[2], 2: states[2]})
+
+
+def test_a_collector_s_bundle_is_pointed_to(world: w.World, index: Index) -> None:
+    world.ledger.collect(w.hot(4), world.task, 1, Bundle((b"leaf",)), reveals=False)
+    index.follow(world.chain, world.ledger.deployment)
+    assert "a collector's bundle may have it" in score_trail(index, world.task, 1, 1).missing[0]
 
 
 def test_a_reveal_that_is_missing_is_named(world: w.World, index: Index) -> None:

@@ -1,4 +1,4 @@
-"""A small network on any chain: five nodes, one task, and a helper for each stage of a round."""
+"""A small network on any chain: five nodes, one task in either mode, and a helper for each stage of a round."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ledger import (
-    Event,
     Ledger,
+    Mode,
+    Post,
     Receipt,
     Report,
     Role,
+    RootLedgerState,
+    RootState,
     Seat,
     Signer,
     TaskParams,
     Vote,
+    WordProof,
     committee_hash,
     deploy,
     lower_median,
+    new_root_state,
     observation_commitment,
     pack_scores,
     report_digest,
+    state_hash,
     tree_proof,
     tree_root,
     update_commitment,
@@ -35,6 +41,7 @@ SEAT_STAKE = 1_000 * UNIT
 NODES = 5
 TRAINERS = (1, 2, 3)
 SEATS, QUORUM = 3, 3
+SEAT_FEE, DEMAND_FEE = 2 * UNIT, 5 * UNIT
 PARAMS = TaskParams(
     spec_digest=b"\x01" * 32,
     genesis_model=b"\x02" * 32,
@@ -52,6 +59,16 @@ PARAMS = TaskParams(
     verifier_pool=30 * UNIT,
     slash=500 * UNIT,
 )
+# Room for 30 nodes a role. Pools that do not divide, so that dust is dust.
+ROOT_PARAMS = replace(
+    PARAMS,
+    mode=Mode.ROOT,
+    levels=1,
+    contributions=False,
+    trainer_pool=60 * UNIT + 7,
+    verifier_pool=30 * UNIT + 1,
+)
+SCORES = {1: 40_000, 2: 36_000, 3: 1}
 
 
 def digest(*parts: object) -> bytes:
@@ -79,14 +96,25 @@ class World:
     chain: Chain
     advance_to: Callable[[int], None]
     mine: Callable[[int], None]
+    seat_fee: int = 0
+    demand_fee: int = 0
     ledger: Ledger = field(init=False)
     task: int = 0
+    params: TaskParams = PARAMS
 
     def __post_init__(self) -> None:
-        deployment = deploy(self.chain, owner(0), seat_stake=SEAT_STAKE, min_stake=100 * UNIT, unbonding_s=100_000)
+        deployment = deploy(
+            self.chain,
+            owner(0),
+            seat_stake=SEAT_STAKE,
+            min_stake=100 * UNIT,
+            unbonding_s=100_000,
+            seat_fee=self.seat_fee,
+            demand_fee=self.demand_fee,
+        )
         self.ledger = Ledger(self.chain, deployment)
 
-    def populate(self, *, seats_each: int = 2) -> World:
+    def populate(self, *, params: TaskParams = PARAMS, seats_each: int = 2, funded: int | None = None) -> World:
         """Register the nodes (ids 1..5), take seats, create the task, join: 1..3 train, all verify."""
         ledger = self.ledger
         ledger.mint(owner(0), owner(0).address, 10**6 * UNIT)
@@ -95,7 +123,8 @@ class World:
             node, _ = ledger.register(owner(index), hot(index), 10 * SEAT_STAKE)
             assert node == index
             ledger.take_seats(owner(index), node, seats_each)
-        self.task, _ = ledger.create_task(owner(0), PARAMS)
+        self.task, _ = ledger.create_task(owner(0), params, funded)
+        self.params = ledger.stored_task(self.task).params
         for index in TRAINERS:
             ledger.join(hot(index), self.task, index, Role.TRAINER, f"http://node{index}")
         for index in range(1, NODES + 1):
@@ -104,9 +133,9 @@ class World:
 
     def phase_start(self, round_: int, phase: int) -> int:
         """Time at which a phase of a round begins."""
-        params = self.ledger.task(self.task).params
+        params = self.params
         lengths = (params.commit_s, params.reveal_s, params.post_s, params.window_s)
-        return params.starts_at + (round_ - 1) * sum(lengths) + sum(lengths[:phase])
+        return params.starts_at + (round_ - 1) * params.period + sum(lengths[:phase])
 
     def submit(self, round_: int) -> None:
         """Commit and reveal of every trainer, then into POST."""
@@ -129,7 +158,8 @@ class World:
         self.advance_to(self.phase_start(round_, 2))
 
     def draw(self, round_: int) -> tuple[Seat, ...]:
-        """Probe, beacon, seed block, committee."""
+        """Into POST; probe, beacon, seed block, committee."""
+        self.advance_to(self.phase_start(round_, 2))
         self.ledger.open_probe(owner(0), self.task, round_, digest("probe", round_))
         self.ledger.arm_beacon(owner(0), self.task, round_)
         missing = self.ledger.live(self.task).seed_block - self.chain.block_number()
@@ -138,6 +168,31 @@ class World:
         committee = self.ledger.committee(self.task, round_)
         assert committee is not None
         return committee
+
+    def votes(self, round_: int, committee: tuple[Seat, ...], vote_words: list[int]) -> tuple[Vote, ...]:
+        """One vote a member, all the same."""
+        seed = self.ledger.seed(self.task, round_)
+        assert seed is not None
+        root, members = tree_root(vote_words), sorted({seat.node for seat in committee})
+        return tuple(
+            Vote(
+                node,
+                observation_commitment(
+                    chain_id=self.chain.chain_id,
+                    book=self.ledger.deployment.book,
+                    task=self.task,
+                    round=round_,
+                    seed=seed,
+                    node=node,
+                    root=root,
+                    record=digest("record", node),
+                    salt=digest("vote salt", node),
+                ),
+                root,
+                digest("record", node),
+            )
+            for node in members
+        )
 
     def settlement(
         self,
@@ -148,61 +203,91 @@ class World:
         posted_scores: dict[int, int] | None = None,
         attempt: int = 0,
         model: bytes | None = None,
+        reward: int | None = None,
+        words: tuple[list[int], list[int]] | None = None,
+        state: RootState | None = None,
     ) -> Settlement:
-        """What an honest committee signs when each member votes `scores` (by trainer node); `posted_scores` lies."""
-        scores = scores or {1: 40_000, 2: 36_000, 3: 1}
-        live = self.ledger.live(self.task)
+        """What an honest committee signs when each member votes `scores` (by trainer node); the rest lies."""
+        scores = scores or SCORES
         vote_words = pack_scores([scores[node] for node in TRAINERS])
-        members = sorted({seat.node for seat in committee})
-        votes = tuple(
-            Vote(
-                node,
-                observation_commitment(
-                    chain_id=self.chain.chain_id,
-                    book=self.ledger.deployment.book,
-                    task=self.task,
-                    round=round_,
-                    seed=live.seed,
-                    node=node,
-                    root=tree_root(vote_words),
-                    record=digest("record", node),
-                    salt=digest("vote salt", node),
-                ),
-                tree_root(vote_words),
-                digest("record", node),
-            )
-            for node in members
-        )
+        votes = self.votes(round_, committee, vote_words)
         final = posted_scores or {node: lower_median([scores[node] for _ in committee]) for node in TRAINERS}
-        trainer_words = pack_scores([final[node] for node in TRAINERS])
-        verifier_words = pack_scores([34_000 if n in members else 0 for n in range(1, NODES + 1)])
+        trainer_scores, verifier_scores = [final[node] for node in TRAINERS], self.verifier_scores(committee)
+        trainer_words, verifier_words = words or (pack_scores(trainer_scores), pack_scores(verifier_scores))
+        seed = self.ledger.seed(self.task, round_)
+        assert seed is not None
         report = Report(
-            mode=0,
+            mode=self.params.mode,
             task=self.task,
             round=round_,
-            seed=live.seed,
+            seed=seed,
             committee_hash=committee_hash(committee),
             attempt=attempt,
             parent=self.ledger.task(self.task).model,
             submissions_root=digest("submissions", round_),
             votes_hash=votes_hash(votes),
             sketch_digest=digest("sketches", round_),
-            words_hash=words_hash(trainer_words, verifier_words),
+            words_hash=words_hash(trainer_words, verifier_words) if state is None else state_hash(state),
             model=model or digest("model", round_),
             record=digest("round record", round_),
-            reward_total=PARAMS.trainer_pool + PARAMS.verifier_pool,
+            reward_total=self.params.pools if reward is None else reward,
         )
-        return Settlement(self, report, committee, votes, trainer_words, verifier_words, vote_words)
+        return Settlement(self, report, committee, votes, trainer_words, verifier_words, vote_words, state)
+
+    def verifier_scores(self, committee: tuple[Seat, ...]) -> list[int]:
+        """Every drawn member agreed; the others were not due."""
+        members = {seat.node for seat in committee}
+        return [34_000 if node in members else 0 for node in range(1, NODES + 1)]
+
+    # --- root mode ---
+    @property
+    def pools(self) -> tuple[int, int]:
+        """Wei that a round pays to trainers and to verifiers."""
+        return self.params.trainer_pool, self.params.verifier_pool
+
+    def stepped(
+        self, parent: RootLedgerState, round_: int, committee: tuple[Seat, ...], scores: dict[int, int] | None = None
+    ) -> RootLedgerState:
+        """What an honest round makes of `parent`."""
+        chosen = scores or SCORES
+        both = ([chosen[node] for node in TRAINERS], self.verifier_scores(committee))
+        return parent.step(both, round=round_, pools=self.pools)
+
+    def root_settlement(
+        self,
+        round_: int,
+        committee: tuple[Seat, ...],
+        state: RootLedgerState,
+        *,
+        parent: RootLedgerState | None = None,
+        root: RootState | None = None,
+        scores: dict[int, int] | None = None,
+    ) -> Settlement:
+        """A report that signs `state` (or `root` in its place) on top of `parent`."""
+        signed = state.root_state() if root is None else root
+        before = parent or new_root_state(self.params.levels)
+        reward = sum(signed.total(role) - before.root_state().total(role) for role in Role)
+        return self.settlement(round_, committee, scores=scores, reward=reward, state=signed)
 
     def finish(self, round_: int) -> Receipt:
-        """Wait for the window's end and finalise."""
+        """Wait for the window's end and apply the words."""
         self.advance_to(self.phase_start(round_ + 1, 0))
-        return self.ledger.finalise(owner(0), self.task)
+        (receipt,) = self.ledger.finalise(owner(0), self.task)
+        return receipt
+
+    def wealth(self) -> int:
+        """Every wei of the token that anybody holds: what never changes but by minting."""
+        ours = self.ledger.deployment.contracts
+        places = {*ACCOUNTS, ours["StakeVault"], ours["Rewards"], ours["Disputes"], ours["RoundBook"], BURNT}
+        return sum(self.ledger.token_balance(place) for place in places)
+
+
+BURNT = "0x000000000000000000000000000000000000dEaD"
 
 
 @dataclass
 class Settlement:
-    """A report with everything that `post` takes."""
+    """A report with everything that `post` or `post_root` takes."""
 
     world: World
     report: Report
@@ -211,6 +296,7 @@ class Settlement:
     trainer_words: list[int]
     verifier_words: list[int]
     vote_words: list[int]
+    state: RootState | None = None
 
     def sign(self, node: int, **changes: object) -> bytes:
         """Node's signature of the report, or of the report with `changes`."""
@@ -224,19 +310,23 @@ class Settlement:
 
     def post(self, signatures: dict[int, bytes] | None = None, **options: object) -> Receipt:
         """Post it, by default with all signatures."""
-        return self.world.ledger.post(
-            owner(0),
-            self.report,
-            self.committee,
-            self.votes,
-            self.trainer_words,
-            self.verifier_words,
-            self.signatures() if signatures is None else signatures,
-            **options,  # type: ignore[arg-type]
-        )
+        ledger, signed = self.world.ledger, self.signatures() if signatures is None else signatures
+        if self.state is not None:
+            return ledger.post_root(owner(0), self.report, self.committee, self.state, signed, **options)  # type: ignore[arg-type]
+        words = (self.trainer_words, self.verifier_words)
+        return ledger.post(owner(0), self.report, self.committee, *words, signed, **options)  # type: ignore[arg-type]
 
-    def challenge(self, posted: Event, word_index: int = 0) -> Receipt:
+    def posted(self) -> Post:
+        """The post out of its log."""
+        found = self.world.ledger.post_of(self.report.task, self.report.round)
+        assert found is not None
+        return found
+
+    def vote_proofs(self, index: int = 0) -> list[WordProof]:
+        """The true vote words, one for each vote."""
+        proof = WordProof(self.vote_words[index], tuple(tree_proof(self.vote_words, index)))
+        return [proof for _ in self.votes]
+
+    def challenge(self, index: int = 0) -> Receipt:
         """Challenge one trainer word with the true vote words."""
-        proofs = [tree_proof(self.vote_words, word_index) for _ in self.votes]
-        words = [self.vote_words[word_index] for _ in self.votes]
-        return self.world.ledger.challenge_score(owner(1), posted, word_index, words, proofs)
+        return self.world.ledger.challenge_score(owner(1), self.posted(), self.votes, index, self.vote_proofs(index))

@@ -12,7 +12,8 @@ import pytest
 
 from ledger import Role
 from node.errors import AuditFailed
-from node.record import Manifest
+from node.message import Kind
+from node.record import Manifest, RoundRecord
 from node.round.gather import fetch, fetch_record
 from node.source import open_run
 from node.spec import Artefact
@@ -46,8 +47,9 @@ def stored_file(folder: Path, cid: str) -> Path:
 def update_of(folder: Path, node: int, round_: int) -> str:
     source = open_run(folder)
     try:
-        (event,) = [e for e in source.view.events("Revealed", round_) if e.args["node"] == node]
-        data = fetch(source.store, Artefact(bytes(event.args["manifest"]), int(event.args["length"])))
+        (entry,) = [c for c in source.view.commitments(round_) if c.node == node]
+        assert entry.manifest is not None
+        data = fetch(source.store, Artefact(entry.manifest, entry.length))
         update = Manifest.from_bytes(data).update
         return from_digest(update.digest, update.length)
     finally:
@@ -109,9 +111,10 @@ def test_one_byte_of_a_raw_transaction_names_block_and_transaction(copy: Path) -
 def test_a_changed_observation_names_round(copy: Path) -> None:
     source = open_run(copy)
     try:
-        vote = source.view.events("Posted", 2)[0].args["votes"][0]
-        cid = from_digest(vote.record, 0)
-        fetch_record(source.store, vote.record)
+        report = source.view.events("Posted", 2)[0].args["report"]
+        record = RoundRecord.from_bytes(fetch_record(source.store, report.record))
+        revealed = next(m for m in record.evidence if m.kind is Kind.REVEALED)
+        cid = from_digest(Artefact.from_json(revealed.body["record"]).digest, 0)
     finally:
         source.close()
     flip_byte(stored_file(copy, cid), 150)
@@ -135,11 +138,13 @@ def test_failure_as_json(copy: Path) -> None:
 class TestDerivation:
     """Each derived quantity is compared: an auditor whose books differ anywhere says so."""
 
-    def run_with(self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[..., Any]) -> str:
+    def run_with(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[..., Any], module: str = "audit"
+    ) -> str:
         import node.audit
 
         source = open_run(folder)
-        monkeypatch.setattr(node.audit, name, wrong)
+        monkeypatch.setattr(f"node.{module}.{name}", wrong)
         try:
             with pytest.raises(AuditFailed) as failure:
                 node.audit.audit(source, replay=True)
@@ -154,10 +159,21 @@ class TestDerivation:
         assert "committee" in self.run_with(small_run[0], monkeypatch, "expected_draw", lambda *a: [])
 
     def test_signature(self, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "signer of the report" in self.run_with(small_run[0], monkeypatch, "recover", lambda *a: "0x0")
+        assert "signer of the report" in self.run_with(
+            small_run[0], monkeypatch, "recover", lambda *a: "0x0", "audit_settlement"
+        )
 
     def test_word_step(self, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "word 0" in self.run_with(small_run[0], monkeypatch, "step_word", lambda *a, **k: 7)
+        text = self.run_with(small_run[0], monkeypatch, "_stored", lambda *a: 7, "audit_settlement")
+        assert "trainer word 0" in text
+
+    def test_posted_words(self, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        text = self.run_with(small_run[0], monkeypatch, "pack_scores", lambda *a: [7], "audit_settlement")
+        assert "trainer words" in text
+
+    def test_payment(self, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        text = self.run_with(small_run[0], monkeypatch, "UNITS", 10**7, "audit_settlement")
+        assert "payment" in text
 
     def test_weights(self, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "weights" in self.run_with(small_run[0], monkeypatch, "integer_weights", lambda *a: {})

@@ -9,7 +9,8 @@ import pytest
 from ledger import Phase, abi
 from ledger.abi import Contract, artefact, decode_log, method_names, to_snake
 from ledger.errors import BadArgument, NotCompiled, TransactionFailed
-from ledger.types import Event, RawLog, Receipt
+from ledger.report import pack_committee
+from ledger.types import Event, RawLog, Receipt, Seat
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
@@ -70,6 +71,18 @@ def test_logs_of_others_are_passed_by() -> None:
     good = decode_log(_log((topic, *[b"\0" * 32] * 3), b"\7" * 32))
     assert good is not None
     assert good.args["commitment"] == b"\7" * 32
+
+
+def test_a_packed_committee_is_unpacked_and_a_broken_one_passed_by() -> None:
+    book = Contract("RoundBook", ADDRESS)
+    kind = book.interface.events["CommitteeDrawn"]
+    topics = (kind.topic, b"\0" * 31 + b"\1", b"\0" * 31 + b"\2")
+    seats = [Seat(7, ADDRESS), Seat(0, "0x" + "0" * 40)]
+    packed = pack_committee(seats)
+    drawn = decode_log(_log(topics, kind.data.encode((b"\5" * 32, packed))))
+    assert drawn is not None
+    assert drawn.args == {"task": 1, "round": 2, "seed": b"\5" * 32, "committee": packed, "seats": seats}
+    assert decode_log(_log(topics, kind.data.encode((b"\5" * 32, packed[:-1])))) is None
 
 
 def test_a_receipt_names_the_events_it_has() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+import hashlib
+from dataclasses import asdict, fields, replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from eth_account.messages import _hash_eip191_message, encode_typed_data
@@ -11,7 +13,18 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Report, Seat, Signer, Vote, recover, staged_order
+from ledger import (
+    Bundle,
+    Report,
+    Seat,
+    Settled,
+    Signer,
+    Vote,
+    encode_data,
+    new_root_state,
+    recover,
+    staged_order,
+)
 from ledger.abi import to_snake
 from ledger.errors import BadArgument
 from ledger.report import (
@@ -22,12 +35,21 @@ from ledger.report import (
     draw_steps,
     expected_draw,
     observation_commitment,
+    observation_digest,
+    pack_committee,
     report_digest,
     seed_of,
+    settled_hash,
+    settled_of,
+    state_hash,
+    state_of,
+    state_words,
+    unpack_committee,
     update_commitment,
     votes_hash,
     words_hash,
 )
+from tests.contracts import model
 from tests.unit.ledger.vectors import load, number, raw
 
 BOOK = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -53,6 +75,45 @@ def test_hashes_equal_the_shared_vectors() -> None:
     words = vector["words"]
     assert words_hash(list(map(number, words["trainer"])), list(map(number, words["verifier"]))) == raw(words["hash"])
     assert keccak(raw(vector["votes"]["encoded"])) == raw(vector["votes"]["hash"])
+
+
+def test_what_the_book_remembers_equals_the_shared_vectors() -> None:
+    vector = load("report")
+    seats = unpack_committee(raw(vector["committee"]["packed"]))
+    assert [seat.node for seat in seats] == vector["committee"]["nodes"]
+    assert [seat.signer.lower() for seat in seats] == vector["committee"]["signers"]
+    assert pack_committee(seats) == raw(vector["committee"]["packed"])
+    stored = raw(vector["settled"]["encoded"])
+    words = [int.from_bytes(stored[at : at + 32], "big") for at in range(0, 160, 32)]
+    digests = [word.to_bytes(32, "big") for word in words]
+    settled = Settled(digests[0], words[1], digests[2], digests[3], words[4])
+    assert settled_hash(settled) == raw(vector["settled"]["hash"])
+    encoded = raw(vector["state"]["encoded"])
+    state = state_of([int.from_bytes(encoded[at : at + 32], "big") for at in range(0, 224, 32)])
+    assert state_hash(state) == raw(vector["state"]["hash"]) == settled.state
+    assert b"".join(word.to_bytes(32, "big") for word in state_words(state)) == encoded
+    report = _report(vector["report"])
+    own = settled_of(report, settled.signers, 7, chain_id=vector["chainId"], book=vector["book"])
+    assert own == replace(settled, state=report.words_hash)
+
+
+def test_an_observation_s_digest_equals_the_shared_vector_and_binds_every_field() -> None:
+    vector = load("report")
+    entry = vector["observation"]
+    fields_ = {name: raw(entry[name]) if name in {"seed", "commitment"} else entry[name] for name in entry}
+    digest = fields_.pop("digest")
+    base = {"chain_id": vector["chainId"], "book": vector["book"], **fields_}
+    assert observation_digest(**base) == raw(digest)
+    changes = {"chain_id": 1, "book": "0x" + "11" * 20, "task": 6, "round": 7, "node": 1}
+    changes |= {"seed": b"\1" * 32, "commitment": b"\1" * 32}
+    assert len({observation_digest(**{**base, name: value}) for name, value in changes.items()}) == len(base)
+
+
+def test_a_committee_of_broken_seats_is_refused() -> None:
+    assert unpack_committee(b"") == []
+    for length in (1, 23, 25, 49):
+        with pytest.raises(BadArgument, match=f"{length} bytes"):
+            unpack_committee(b"\1" * length)
 
 
 def test_votes_hash_is_of_the_abi_encoding() -> None:
@@ -180,3 +241,29 @@ def test_commitments_signer_and_order_equal_the_frozen_vectors() -> None:
     assert signer.sign_digest(raw(entry["digest"])) == raw(entry["signature"])
     entry = vector["staged"]
     assert staged_order(entry["nodes"], raw(entry["seed"])) == entry["order"]
+
+
+def test_bundles_and_states_equal_the_frozen_vectors() -> None:
+    """Their bytes are signed or logged by digest: another encoding would be another protocol."""
+    vector = load("ledger_commitments")
+    entry = vector["bundle"]
+    bundle = Bundle(tuple(map(raw, entry["leaves"])))
+    # Written out here: a head with the count, then each leaf behind its length.
+    by_hand = b"credence leaves\x01" + len(bundle.leaves).to_bytes(4, "big")
+    by_hand += b"".join(len(leaf).to_bytes(4, "big") + leaf for leaf in bundle.leaves)
+    assert bundle.encoded == raw(entry["encoded"]) == by_hand
+    assert (bundle.root, bundle.data) == (raw(entry["root"]), raw(entry["data"]))
+    entry = vector["root_state"]
+    state = new_root_state(entry["levels"])
+    model_state: dict[str, Any] = {"words": [[], []], "wei": [[], []]}
+    for round_ in entry["rounds"]:
+        state = state.step(round_["scores"], round=round_["round"], pools=entry["pools"])
+        model_state = model.root_round(model_state, round_["scores"], round_["round"], entry["pools"], entry["levels"])
+    assert encode_data(state) == raw(entry["encoded"])
+    root = state.root_state()
+    assert root.data == raw(entry["data"]) == hashlib.sha256(raw(entry["encoded"])).digest()
+    assert state_hash(root) == raw(entry["hash"])
+    # The independent model of the contracts' tests comes to the same roots.
+    assert state_words(root)[:6] == [
+        n if isinstance(n, int) else int.from_bytes(n, "big") for n in model_state["root"][:6]
+    ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import BadArgument
-from ledger.tree import depth_of, tree_proof, tree_root, verify
+from ledger.tree import PositionTree, depth_of, tree_proof, tree_root, verify
 from tests.unit.ledger.vectors import load, number, raw
 
 WORDS = st.lists(st.integers(0, 2**256 - 1), min_size=1, max_size=20)
@@ -41,3 +43,32 @@ def test_edges() -> None:
     assert [depth_of(count) for count in (0, 1, 2, 3, 4, 5)] == [0, 0, 1, 2, 2, 3]
     with pytest.raises(BadArgument, match="index 3"):
         tree_proof([1, 2, 3], 3)
+
+
+@given(st.dictionaries(st.integers(0, 31), st.integers(0, 2**256 - 1), max_size=6), st.integers(0, 3), st.data())
+def test_a_sparse_tree_is_the_dense_one(words: dict[int, int], fill: int, data: st.DataObject) -> None:
+    dense = [words.get(index, fill) for index in range(32)]
+    tree = PositionTree(words, 5, fill=fill)
+    assert tree.root == tree_root(dense)
+    index = data.draw(st.integers(0, 31))
+    proof = tree.proof(index)
+    assert proof.word == dense[index]
+    assert list(proof.siblings) == tree_proof(dense, index)
+    assert verify(proof.word, index, 32, proof.siblings, tree.root)
+
+
+def test_a_fixed_depth_is_kept_and_has_room_for_what_fits() -> None:
+    assert len(tree_proof([5], 3, depth=2)) == 2
+    assert tree_root([5], depth=2) == tree_root([5, 0, 0, 0])
+    for words, depth in (([1, 2, 3], 1), ({4: 1}, 2), ({-1: 1}, 2), ([], 41), ([], -1)):
+        with pytest.raises(BadArgument, match="depth"):
+            PositionTree(words, depth)
+    with pytest.raises(BadArgument, match="index 4"):
+        tree_proof([5], 4, depth=2)
+
+
+def test_few_words_in_a_large_tree_are_quick() -> None:
+    started = time.perf_counter()
+    tree = PositionTree({index: index + 1 for index in (0, 1, 2**13, 2**14 - 1)}, 14)
+    assert verify(2**14, 2**14 - 1, 2**14, tree.siblings(2**14 - 1), tree.root)
+    assert time.perf_counter() - started < 1  # about a millisecond

@@ -96,6 +96,8 @@ CHANGED: dict[str, Any] = {
     "weighting": "uniform",
     "utility": "first_order",
     "codec": "fp16",
+    "settlement": "root",
+    "collector": "none",
     "chain": "http://127.0.0.1:8545",
     "store": "disk:x",
 }

@@ -115,6 +115,7 @@ def test_every_field_changes_the_bytes() -> None:
         "genesis": Artefact(b"\x09" * 32, 1),
         "recipe": Recipe("sgd", 0.2, 1, 4),
         "probe": (SHARD,),
+        "collector": "none",
     }
     written = {tiny_spec().to_bytes()}
     names = set(TaskSpec.__dataclass_fields__) - {"sketch_rows"}  # which has one value for now

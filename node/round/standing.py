@@ -1,0 +1,112 @@
+"""What every settled round has made of reputation and pay, from the chain's logs alone (and, in root mode, the blocks
+in the store that they name): the same pure step for both modes, for a member that signs and for an auditor years later.
+
+The contracts hold the same numbers, but not always yet: words of a final round may wait to be applied, and in root mode
+only a root is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ledger import Event, Role, TaskParams, unpack_scores
+from ledger.errors import LedgerError
+from ledger.posts import Post
+from ledger.rootstate import RootLedgerState, decode_data, matches, new_root_state
+from ledger.words import LANES, UNITS
+from node.errors import PeerError
+from node.round.view import ROOT_MODE, TaskView
+
+log = logging.getLogger("credence.round")
+WORDS_LEVELS = 14  # room of words mode, which has no tree
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Reputation words, wei and contribution units of every slot after a round; `units` shares 10^6 a round and role.
+
+    In root mode `state` is what the signed root hides; in words mode its pay is what claims are worth before rounding.
+    """
+
+    state: RootLedgerState
+    units: RootLedgerState
+
+    @property
+    def round(self) -> int:
+        """The latest settled round, 0 before the first."""
+        return self.state.round
+
+    def reputation(self, role: Role, slot: int) -> int:
+        """One lane, 0..65535."""
+        found = self.state.reputations(role)
+        return found[slot] if slot < len(found) else 0
+
+    def scored(self, role: Role, slot: int) -> bool:
+        """Whether anything was due from a slot in the latest round."""
+        words = self.state.scores[role]
+        return slot // LANES < len(words) and bool((words[slot // LANES] >> (16 * (slot % LANES))) & 0xFFFF)
+
+    def contribution(self, role: Role, slot: int) -> int:
+        """Contribution units of a slot so far."""
+        return self.units.pay[role][slot] if slot < len(self.units.pay[role]) else 0
+
+    def after(self, scores: Sequence[Sequence[int]], params: TaskParams, round_: int) -> Standing:
+        """The standing after a round with these scores, (trainers', verifiers') by slot."""
+        pools = (params.trainer_pool, params.verifier_pool)
+        return Standing(
+            self.state.step(scores, round=round_, pools=pools),
+            self.units.step(scores, round=round_, pools=(UNITS, UNITS)),
+        )
+
+
+def genesis_standing(params: TaskParams) -> Standing:
+    """Before the first round."""
+    empty = new_root_state(params.levels if params.mode == ROOT_MODE else WORDS_LEVELS)
+    return Standing(empty, empty)
+
+
+def standing_before(view: TaskView, round_: int) -> Standing:
+    """The standing that a round builds on: after every earlier post that stands. Raises what `view.load` raises where a
+    state of root mode cannot be had.
+    """
+    standing = genesis_standing(view.state.params)
+    for earlier in range(1, round_):
+        posted = view.standing_post(earlier)
+        if posted is not None:
+            standing = view.remember(("standing", posted.tx_hash), lambda s=standing, p=posted: _after(view, s, p))  # type: ignore[misc]
+    return standing
+
+
+def _after(view: TaskView, standing: Standing, posted: Event) -> Standing:
+    round_ = int(posted.args["round"])
+    if view.root_mode:
+        return _after_root(view, standing, posted, round_)
+    scores = posted_scores(view, posted)
+    return standing.after(scores, view.state.params, round_)
+
+
+def posted_scores(view: TaskView, posted: Event) -> tuple[list[int], list[int]]:
+    """Scores by slot of a post in words mode, trainers' and verifiers'."""
+    post = Post.of(posted)
+    trainers, verifiers = (unpack_scores(post.words_of(r), len(view.slots(r, before=posted))) for r in Role)
+    return trainers, verifiers
+
+
+def _after_root(view: TaskView, standing: Standing, posted: Event, round_: int) -> Standing:
+    """Step by the posted scores. A state that does not follow, and nobody challenged, is the chain's all the same."""
+    root = Post.of(posted).state
+    try:
+        stored = decode_data(view.load(root.data))
+    except LedgerError as error:
+        raise PeerError(f"the state of round {round_} is malformed: {error}") from error
+    counts = [len(view.slots(role, before=posted)) for role in Role]
+    lanes = [unpack_scores(stored.scores[role], counts[role]) for role in Role]
+    derived = standing.after(lanes, view.state.params, round_)
+    if matches(derived.state, root):
+        return derived
+    if not matches(stored, root):
+        raise PeerError(f"the stored state of round {round_} is not what its root says")
+    log.error("round=%d: the final state does not follow from its scores, and nobody challenged it in time", round_)
+    return replace(derived, state=stored)
