@@ -56,16 +56,16 @@ contract ReputationBook is IReputationBook {
         bool contributions
     ) external onlyRounds returns (bool trainersEarned, bool verifiersEarned) {
         // No check of from <= to <= words.length: the RoundBook's own count of what it has applied.
-        trainersEarned = true;
         for (uint256 i = 0; i < 2; i++) {
-            bool decays = i == 0;
-            uint256[] calldata scores = decays ? words[:trainerWords] : words[trainerWords:];
+            bool trainers = i == 0; // who alone decay
+            uint256[] calldata scores = trainers ? words[:trainerWords] : words[trainerWords:];
             Lanes storage lanes = _lanes[task][Role(i)];
-            uint256 first = decays ? _min(from, trainerWords) : from - _min(from, trainerWords);
-            uint256 end = decays ? _min(to, trainerWords) : to - _min(to, trainerWords);
-            _step(lanes, scores, first, end, round, decays);
-            verifiersEarned = _earned(lanes, scores, first, end, contributions);
-            if (decays) trainersEarned = verifiersEarned;
+            uint256 first = trainers ? _min(from, trainerWords) : from - _min(from, trainerWords);
+            uint256 end = trainers ? _min(to, trainerWords) : to - _min(to, trainerWords);
+            _step(lanes, scores, first, end, round, trainers);
+            bool earned = _earned(lanes, scores, first, end, contributions);
+            if (trainers) trainersEarned = earned;
+            else verifiersEarned = earned;
         }
         emit WordsStepped(task, round, uint32(from), uint32(to));
     }

@@ -76,7 +76,8 @@ contract Rewards is IRewards, Multicall {
         uint256 pool = IRoundBook(rounds).poolOf(task, role);
         Paid memory paid = _paid[task][role][node];
 
-        // Rounded down once, over all units since the task began, so that it pays the same however often it is called.
+        // Rounded down once, over all units since the task began, so that it pays the same however often it is called. It
+        // fits: the RoundBook admits no task whose pools do not.
         amount = uint96(units * pool / UNITS - paid.total * pool / UNITS);
         paid.total = uint96(units);
         _pay(task, role, node, paid, amount);
