@@ -67,7 +67,6 @@ contract ReputationBook is IReputationBook {
             if (trainers) trainersEarned = earned;
             else verifiersEarned = earned;
         }
-        emit WordsStepped(task, round, uint32(from), uint32(to));
     }
 
     /// @inheritdoc IReputationBook

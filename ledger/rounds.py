@@ -207,6 +207,18 @@ class RoundCalls(Sender):
         leaf = (proof.amount, proof.sums, proof.siblings)
         return self._send(by, self.rewards.call("claimRoot", task, role, node, settled, state, *leaf), options)
 
+    def note_pay(self, by: Signer, task: int, **options: Unpack[SendOptions]) -> Receipt:
+        """Root mode: note the final record's pay trees, so that `claim_noted` need not show the record; anyone may."""
+        settled, state = self._final_record(task)
+        return self._send(by, self.rewards.call("notePay", task, settled, state), options)
+
+    def claim_noted(
+        self, by: Signer, task: int, role: Role, node: int, proof: PayProof, **options: Unpack[SendOptions]
+    ) -> Receipt:
+        """Root mode: `claim_root` by proof against the record that was noted last, for an eighth less gas."""
+        leaf = (proof.amount, proof.sums, proof.siblings)
+        return self._send(by, self.rewards.call("claimNoted", task, role, node, *leaf), options)
+
     def materialise(
         self, by: Signer, task: int, role: Role, index: int, proof: WordProof, **options: Unpack[SendOptions]
     ) -> Receipt:

@@ -76,14 +76,15 @@ def agree(evidence: Evidence, *, tau: float, trainer_lanes: int, verifier_lanes:
             reasons[node] = Reason.ACCEPTED
         if reasons[node] is not Reason.ACCEPTED:
             scores[slot] = REJECTED
-    member_scores, member_reasons = _score_members(evidence, medians, verifier_lanes)
+    accepted = tuple(sorted(node for node, reason in reasons.items() if reason is Reason.ACCEPTED))
+    member_scores, member_reasons = _score_members(evidence, medians, accepted, verifier_lanes)
     return Outcome(
         trainer_scores=tuple(scores),
         verifier_scores=member_scores,
         reasons=reasons,
         member_reasons=member_reasons,
         sketches=sketches,
-        accepted=tuple(sorted(node for node, reason in reasons.items() if reason is Reason.ACCEPTED)),
+        accepted=accepted,
     )
 
 
@@ -133,7 +134,9 @@ def false_members(seats: Mapping[int, int], checks: Mapping[int, frozenset[int]]
     return frozenset(found)
 
 
-def _score_members(evidence: Evidence, medians: Sequence[int], lanes: int) -> tuple[tuple[int, ...], dict[int, Reason]]:
+def _score_members(
+    evidence: Evidence, medians: Sequence[int], accepted: Sequence[int], lanes: int
+) -> tuple[tuple[int, ...], dict[int, Reason]]:
     false = false_members(evidence.seats, evidence.checks)
     scores = [NOT_DUE] * lanes
     reasons: dict[int, Reason] = {}
@@ -144,6 +147,9 @@ def _score_members(evidence: Evidence, medians: Sequence[int], lanes: int) -> tu
             reasons[member], score = Reason.SILENT, REJECTED
         elif member in false:
             reasons[member], score = Reason.FALSE_OBSERVATION, REJECTED
+        elif 2 * sum(observation.reasons.get(node) is Reason.UNAVAILABLE for node in accepted) > len(accepted):
+            # `unavailable` needs no sketch, so without this it would be the cheapest way to sit in a committee.
+            reasons[member], score = Reason.UNSEEN, REJECTED
         else:
             reasons[member] = Reason.ACCEPTED
             score = ACCEPTED_BASE + _agreement(observation.votes, medians)

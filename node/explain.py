@@ -43,6 +43,7 @@ WHY = {
     Reason.NO_CLAIM: "rejected: it claimed no output sketch in time, or did not open its claim",
     Reason.SKETCH_MISMATCH: "rejected: the sketch that it claimed is not the committee's",
     Reason.SILENT: "failed: it was drawn but revealed no observation",
+    Reason.UNSEEN: "failed: it says that it was not served most of what the others accepted",
     Reason.FALSE_OBSERVATION: "failed: its address-bound sketches are not those of the updates",
 }
 

@@ -50,6 +50,7 @@ class Reason(Enum):
     NO_CLAIM = "no_claim"  # no sketch claimed, or the claim was not opened
     SKETCH_MISMATCH = "sketch_mismatch"  # the claimed sketch is not the committee's
     SILENT = "silent"  # a drawn member that revealed no observation
+    UNSEEN = "unseen"  # a drawn member that says it was not served most of what the others accepted
     FALSE_OBSERVATION = "false_observation"  # a member's address-bound sketches are wrong
 
 

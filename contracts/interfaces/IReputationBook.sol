@@ -15,9 +15,6 @@ interface IReputationBook {
     }
 
     event SlotOpened(uint64 indexed task, Role indexed role, uint32 indexed node, uint32 slot);
-    /// @notice Score words [from, to) of a round were applied, trainers' words first. What each lane became follows from
-    /// the words in the log of the post and the pure step function.
-    event WordsStepped(uint64 indexed task, uint32 indexed round, uint32 from, uint32 to);
     event Materialised(uint64 indexed task, Role indexed role, uint32 index, uint32 round, uint256 word);
 
     error NotRounds(address caller);
@@ -30,7 +27,9 @@ interface IReputationBook {
     /// @notice Rounds only: give `node` the next slot of (task, role).
     function openSlot(uint64 task, Role role, uint32 node) external returns (uint32 slot);
 
-    /// @notice Rounds only: apply score words [from, to) of one round. Word i of a role steps lanes 15i..15i+14: score 0 =
+    /// @notice Rounds only: apply score words [from, to) of one round, trainers' words first. No event of its own: the
+    /// RoundBook's Finalised of the same call says which words, and what each lane became follows from them, as the log of
+    /// the post has them, and the pure step function. Word i of a role steps lanes 15i..15i+14: score 0 =
     /// not due (trainer: reputation falls by 1/64, verifier: unchanged), 1 = due and failed (falls by a quarter, rounded
     /// so that it reaches 0), >= 2 = accepted: rises by (score - rep)/16 when above, falls by (rep - score)/4 when below.
     /// Contribution units of lane l: floor(part_l × 1e6 / Σ part over all of the role's words), part = max(0, score −

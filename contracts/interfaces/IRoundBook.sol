@@ -144,7 +144,7 @@ interface IRoundBook {
         uint256[] words
     );
     event Voided(uint64 indexed task, uint32 indexed round, bytes32 indexed reportDigest, address challenger);
-    /// @notice Words [from, to) of the final post were applied; the last part has to = the number of words.
+    /// @notice Words [from, to) of the final post, trainers' first, were applied to the ReputationBook; the last part has to = the number of words.
     event Finalised(uint64 indexed task, uint32 indexed round, bytes32 model, uint32 from, uint32 to);
 
     error UnknownTask(uint64 task);

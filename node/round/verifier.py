@@ -9,6 +9,10 @@ evidence before it signs. A proposer that stalls loses its turn after `attemptS`
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ledger import (
     Clock,
@@ -49,10 +53,11 @@ from node.round.settle import (
     same_model,
     vote_of,
 )
+from node.round.view import Commitment
 from node.seeds import derive_bytes
 from node.sketch import agrees
 from node.spec import Artefact
-from node.verify import Observation, RoundInputs, Submission, observe, output_sketch, outputs_of, probe_batch
+from node.verify import Observation, Reason, RoundInputs, Submission, observe, output_sketch, outputs_of, probe_batch
 from storage import CidMismatch, MissingContent, TooLarge, encode
 
 log = logging.getLogger("credence.verifier")
@@ -119,19 +124,35 @@ class Verifier(Actor):
     def submissions(self, facts: RoundFacts) -> list[Submission]:
         """This member's own decoded copies of the round's submissions; fetched once a round."""
         if self._round != facts.round:
-            context = self.context
-            with context.metrics.phase("store"):
-                self._submissions = gather(
-                    list(facts.commitments),
-                    store=context.store,
-                    spec=context.spec,
-                    scope=context.scope,
-                    task=facts.task,
-                    round_=facts.round,
-                    parent=facts.parent,
-                )
+            self._submissions = self._gather(facts, facts.commitments)
             self._round = facts.round
         return self._submissions
+
+    def _accepted_updates(self, facts: RoundFacts, accepted: tuple[int, ...]) -> dict[int, NDArray[np.float32]]:
+        """The updates that were agreed on. One that was not served to this member in time is asked for once more: those
+        that voted for it have it. Raises MissingContent while nobody serves it."""
+        own = {item.node: item for item in self.submissions(facts)}
+        missed = [c for c in facts.commitments if c.node in accepted and own[c.node].reason is Reason.UNAVAILABLE]
+        if missed:
+            found = {item.node: item for item in self._gather(facts, missed)}
+            self._submissions = [found.get(item.node, item) for item in self._submissions]
+            absent = sorted(node for node, item in found.items() if item.reason is Reason.UNAVAILABLE)
+            if absent:
+                raise MissingContent(f"round {facts.round}: nobody serves the accepted updates of nodes {absent}")
+        return accepted_updates(self._submissions, accepted)
+
+    def _gather(self, facts: RoundFacts, entries: Sequence[Commitment]) -> list[Submission]:
+        context = self.context
+        with context.metrics.phase("store"):
+            return gather(
+                list(entries),
+                store=context.store,
+                spec=context.spec,
+                scope=context.scope,
+                task=facts.task,
+                round_=facts.round,
+                parent=facts.parent,
+            )
 
     def make_observation(self, facts: RoundFacts, key: bytes) -> Observation:
         """The honest work of a member. Adversaries override this."""
@@ -265,7 +286,8 @@ class Verifier(Actor):
         return self.say(facts.round, Kind.CHECKED, {"roster": roster_digest(roster).hex(), "false": false})
 
     def false_peers(self, facts: RoundFacts, key: bytes) -> list[int]:
-        """Members whose address-bound sketches differ from the own recomputation. Lazy members override this."""
+        """Members whose address-bound sketches differ from the own recomputation, or are missing though they do not say
+        that the bytes were never served. Lazy members override this."""
         spec, inputs = self.context.spec, self.inputs(facts, key)
         own = self._own_record(facts).observation
         alive = [s for s in self.submissions(facts) if s.node in own.sketches]
@@ -282,14 +304,17 @@ class Verifier(Actor):
                 try:
                     _, artefact = vote_of(facts, message)
                     data = fetch_record(self.context.store, artefact.digest)
-                    theirs = ObservationRecord.from_bytes(data).observation.member_sketches
+                    theirs = ObservationRecord.from_bytes(data).observation
                 except (PeerError, MissingContent, CidMismatch, TooLarge) as error:
                     log.warning("round=%d peer=%d reason=no record: %s", facts.round, message.node, error)
                     continue  # unreadable or withheld: silent in the dossier, and no reason to stop checking the others
                 address = facts.signers[message.node]
                 for node, output in outputs.items():
+                    if theirs.reasons.get(node) is Reason.UNAVAILABLE:
+                        continue  # what was not served cannot be sketched; its vote is there, and counts against it
                     mine = output_sketch(output, spec, inputs, node=node, member=address)
-                    if node not in theirs or not agrees(theirs[node], mine, tau=spec.number("tau")):
+                    shown = theirs.member_sketches.get(node)
+                    if shown is None or not agrees(shown, mine, tau=spec.number("tau")):
                         false.append(message.node)
                         break
         return sorted(false)
@@ -351,7 +376,7 @@ class Verifier(Actor):
         outcome = outcome_of(facts, spec, dossier)
         weights = integer_weights(facts, spec, outcome.accepted)
         with self.context.metrics.phase("aggregate"):
-            updates = accepted_updates(self.submissions(facts), outcome.accepted)
+            updates = self._accepted_updates(facts, outcome.accepted)
             model = self.adopt(next_model(parent, updates, weights, spec))
         artefact = Artefact.of(encode(model))
         record = make_record(

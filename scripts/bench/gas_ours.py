@@ -52,7 +52,8 @@ def words_round(chain: BenchChain, task: TaskRig) -> dict[str, Any]:
 
 
 def root_round(chain: BenchChain, task: TaskRig) -> dict[str, Any]:
-    """Four rounds in root mode, with a collector's two bundles, and claims of one node: its first and its next."""
+    """Four rounds in root mode, with a collector's two bundles, and claims of one node: by proof against the final
+    record, and against noted pay trees."""
     rig = task.rig
     node = task.shape.seats + 1
     found: dict[str, Any] = {}
@@ -60,6 +61,10 @@ def root_round(chain: BenchChain, task: TaskRig) -> dict[str, Any]:
         task.at(round_, Phase.COMMIT)
         if round_ == 2:
             found["claim first"] = task.claim_root(Role.TRAINER, node, 0, 1).gas_used
+            rig.ledger.note_pay(rig.owner, task.task)
+        if round_ == 4:
+            found["note"] = rig.ledger.note_pay(rig.owner, task.task).gas_used
+            found["claim noted"] = task.claim_noted(Role.TRAINER, node, 0, 3).gas_used
         collected = rig.send(task.bundle_call(round_, reveals=False))
         task.at(round_, Phase.POST)
         drawn = task.draw(round_, with_reveals=round_ == 4)

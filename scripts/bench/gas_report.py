@@ -162,7 +162,17 @@ def first_rows(results: Results) -> tuple[list[int], list[list[str]]]:
 
 def part_rows(results: Results) -> tuple[list[str], list[list[str]]]:
     """Gas of each transaction of a steady round in root mode, and of claims."""
-    names = ["collect", "arm", "arm with reveals", "draw", "steady post", "claim first", "claim next"]
+    names = [
+        "collect",
+        "arm",
+        "arm with reveals",
+        "draw",
+        "steady post",
+        "claim first",
+        "claim next",
+        "note",
+        "claim noted",
+    ]
     nodes = sorted(map(int, results["ours"][SMALL]["root"]))
     rows = []
     for committee in (SMALL, BIG):

@@ -300,6 +300,11 @@ class TaskRig:
         proof = self.ledger_state(round_).pay_proof(role, slot)
         return ledger.claim_root(self.rig.owner, self.task, role, node, proof, gas=TX_CAP)
 
+    def claim_noted(self, role: Role, node: int, slot: int, round_: int) -> Receipt:
+        """The same against the final round's pay trees, once they are noted."""
+        proof = self.ledger_state(round_).pay_proof(role, slot)
+        return self.rig.ledger.claim_noted(self.rig.owner, self.task, role, node, proof, gas=TX_CAP)
+
 
 def gas_of(receipts: Sequence[Receipt]) -> int:
     """Gas of several transactions."""

@@ -28,7 +28,7 @@ TARGETS = {
     "round root, 21 of 31": 470_000,
     "post and finalise, N = 256": 900 * 256,
     "post and finalise with contributions, N = 256": 1_600 * 256,
-    "claimRoot next": 82_000,
+    "claimNoted next": 82_000,
 }
 SUMS = {
     "round root": ("collect", "armBeacon", "drawCommittee", "postRoot"),
@@ -146,10 +146,14 @@ def root_reads(meter: Meter, task: TaskRig) -> None:
     meter.take("claimRoot first", task.claim_root(Role.TRAINER, node, 0, 3))
     proof = task.ledger_state(3).reputation_proof(Role.TRAINER, 0)
     meter.take("materialise first", ledger.materialise(owner, task.task, Role.TRAINER, 0, proof))
+    meter.take("notePay first", ledger.note_pay(owner, task.task))
+    meter.take("claimNoted first", task.claim_noted(Role.TRAINER, node + 1, 1, 3))
     task.at(4, Phase.POST)
     task.draw(4)
     task.post(4)
     task.at(5, Phase.COMMIT)
+    meter.take("notePay next", ledger.note_pay(owner, task.task))
+    meter.take("claimNoted next", task.claim_noted(Role.TRAINER, node + 1, 1, 4))
     meter.take("claimRoot next", task.claim_root(Role.TRAINER, node, 0, 4))
     proof = task.ledger_state(4).reputation_proof(Role.TRAINER, 0)
     meter.take("materialise next", ledger.materialise(owner, task.task, Role.TRAINER, 0, proof))

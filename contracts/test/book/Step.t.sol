@@ -38,8 +38,6 @@ contract StepTest is BookBase {
         uint256[] memory words = new uint256[](2);
         words[0] = lanes(32_768 + 1, 15);
         words[1] = (32_768 + 5) << (16 * 3) | 1; // slots 18 and 15
-        vm.expectEmit(true, true, true, true);
-        emit IReputationBook.WordsStepped(TASK, 3, 0, 2);
         (bool trainers, bool verifiers) = step(3, words);
         require(trainers && !verifiers);
         eq("slot 0", book.contributionOf(TASK, TRAINER, 1), 50_000);
@@ -78,8 +76,6 @@ contract StepTest is BookBase {
     }
 
     function test_an_empty_round() external {
-        vm.expectEmit(true, true, true, true);
-        emit IReputationBook.WordsStepped(TASK, 1, 0, 0);
         (bool trainers, bool verifiers) = book.step(TASK, 1, new uint256[](0), 0, 0, 0, true);
         require(!trainers && !verifiers);
     }
@@ -153,8 +149,6 @@ contract StepTest is BookBase {
             uint256 to = from + 1 + cuts % 9;
             cuts = uint256(keccak256(abi.encode(cuts)));
             if (to > count) to = count;
-            vm.expectEmit(true, true, true, true);
-            emit IReputationBook.WordsStepped(PARTS, 1, uint32(from), uint32(to));
             (bool t, bool v) = book.step(PARTS, 1, words, trainerWords, from, to, true);
             require(t == trainersEarned && v == verifiersEarned, "flags");
             from = to;

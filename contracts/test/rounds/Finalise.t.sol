@@ -21,8 +21,6 @@ contract FinaliseTest is Base {
         rig.finalise(made);
         vm.warp(block.timestamp + 1);
         vm.expectEmit(true, true, true, true);
-        emit IReputationBook.WordsStepped(task, 1, 0, 2);
-        vm.expectEmit(true, true, true, true);
         emit IRoundBook.Finalised(task, 1, made.report.model, 0, 2);
         rig.finalise(made);
         IRoundBook.Live memory live = rounds.liveOf(task);

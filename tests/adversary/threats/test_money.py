@@ -227,8 +227,7 @@ def test_noted_pay_is_final_and_paid_once(stage: Stage) -> None:
         ledger.transmitter(MALLORY).send(ledger.rewards.call("notePay", stage.task, settled, state))
 
     def claim(leaf: PayProof, node: int) -> None:
-        parts = (leaf.amount, leaf.sums, leaf.siblings)
-        ledger.transmitter(MALLORY).send(ledger.rewards.call("claimNoted", stage.task, TRAINERS, node, *parts))
+        ledger.claim_noted(MALLORY, stage.task, TRAINERS, node, leaf)
 
     old, new = first.data.pay_proof(TRAINERS, 0), second.data.pay_proof(TRAINERS, 0)
     with stage.refuses(refused.WrongHash):  # nothing is noted yet
@@ -239,7 +238,7 @@ def test_noted_pay_is_final_and_paid_once(stage: Stage) -> None:
         note(final.settled, pending.state)
     with stage.refuses(refused.WrongHash, what="state"):
         note(final.settled, replace(final.state, totals=final.state.totals + 1))
-    note(final.settled, final.state)
+    ledger.note_pay(MALLORY, stage.task)
     for leaf, node in ((new, 1), (replace(old, amount=old.amount + 1), 1), (old, 2)):
         with stage.refuses(refused.WrongHash):
             claim(leaf, node)

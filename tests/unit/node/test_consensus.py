@@ -252,6 +252,25 @@ def test_a_silent_member_is_rejected() -> None:
     assert found.verifier_scores == (TOP, REJECTED)
 
 
+@pytest.mark.parametrize(
+    ("missed", "expected"), [(1, Reason.ACCEPTED), (2, Reason.ACCEPTED), (3, Reason.UNSEEN), (4, Reason.UNSEEN)]
+)
+def test_a_member_that_was_served_less_than_half_of_what_counts_has_failed(missed: int, expected: Reason) -> None:
+    """Of four accepted trainers; what the others rejected as well is no matter."""
+    trainers = (1, 2, 3, 4, 5)
+    full = observation(*[MIDDLE] * 4, REJECTED, sketches={node: row(7) for node in trainers[:4]})
+    short = Observation(
+        votes=tuple([REJECTED] * missed + [MIDDLE] * (4 - missed) + [REJECTED]),
+        reasons={node: Reason.UNAVAILABLE if node <= missed or node == 5 else Reason.ACCEPTED for node in trainers},
+        sketches={node: row(7) for node in trainers[missed:4]},
+        member_sketches={},
+    )
+    found = outcome(evidence({11: full, 12: full, 13: short}, trainers=trainers))
+    assert found.accepted == (1, 2, 3, 4)
+    assert found.member_reasons[13] is expected
+    assert (found.verifier_scores[2] == REJECTED) == (expected is Reason.UNSEEN)
+
+
 def test_agreement_is_paid_by_distance() -> None:
     quarter = AGREEMENT_RANGE // 4
     found = outcome(evidence(views(MIDDLE - quarter, MIDDLE, MIDDLE + AGREEMENT_RANGE)))
