@@ -35,8 +35,9 @@ contract RoundBook is IRoundBook, EIP712, Multicall {
     uint8 private constant ROOT_MODE = 1;
     uint256 private constant MAX_ROUNDS = 4294;
     uint256 private constant MAX_LEVELS = 20;
-    /// @dev Levels of words mode, which has no tree: more lanes than any transaction could post.
-    uint256 private constant WORDS_LEVELS = 14;
+    /// @dev Levels of words mode, which has no tree: 15,360 lanes a role. A proof of fault carries all words of both roles,
+    /// and fits a transaction (2^24 gas) with the largest committee to slash; with twice as many it would not.
+    uint256 private constant WORDS_LEVELS = 10;
     uint256 private constant MAX_ENDPOINT = 128;
     uint256 private constant STATE_WORDS = 7; // of RootState
     uint64 private constant BEACON_DELAY = 2;

@@ -20,7 +20,7 @@ from node.errors import PeerError
 from node.round.view import ROOT_MODE, TaskView
 
 log = logging.getLogger("credence.round")
-WORDS_LEVELS = 14  # room of words mode, which has no tree
+WORDS_LEVELS = 10  # room of words mode, which has no tree: RoundBook.WORDS_LEVELS
 
 
 @dataclass(frozen=True)

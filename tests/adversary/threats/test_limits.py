@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from eth_utils.crypto import keccak
 
 from ledger import (
     DemandKind,
@@ -20,7 +19,7 @@ from ledger import (
     votes_hash,
 )
 from ledger import contract_errors as refused
-from ledger.errors import OutOfGas, TransactionFailed
+from ledger.errors import TransactionFailed
 from ledger.gas import TX_CAP
 from ledger.words import LANES
 from node.round.standing import WORDS_LEVELS
@@ -28,13 +27,13 @@ from tests.adversary.threats.chains import ANVIL, OnAnvil, Site, open_site
 from tests.adversary.threats.registry import threat
 from tests.adversary.threats.stage import ACCOUNTS, MALLORY, PARAMS, WATCHER, Case, Stage, both_modes
 from tests.integration.ledger import world as w
+from tests.support.crowd import pretend_slots
 
 MOST = 128  # seats of the largest committee that a task may have
 CROWD = w.owner(1)
 LIE = {1: 65_000, 2: 36_000, 3: 1}
 ROOM = 15_000_000  # what the dearest transaction may need: a tenth below the cap
 HALF_POOL = 300 * w.UNIT
-SLOTS_AT = (184, 208)  # HotWord.TRAINER_SLOTS, VERIFIER_SLOTS
 ON_ANVIL = [pytest.mark.xdist_group(f"test_limits {ANVIL}"), pytest.mark.anvil]
 
 
@@ -165,33 +164,13 @@ def _post(stage: Stage, committee: tuple[w.Seat, ...], data: RootLedgerState) ->
     return Case.of(made, data=data).send(gas=2_000_000).gas_used
 
 
-def pretend(stage: Stage, words: int) -> None:
-    """Write into the book that both roles of the task have this many full words: as many joins would take a day."""
-    assert isinstance(stage.site, OnAnvil)
-    chain, book, live = stage.site.chain, stage.ledger.book.address, stage.ledger.live(stage.task)
-    fields = (live.trainer_slots, live.verifier_slots)
-    records = [keccak(stage.task.to_bytes(32, "big") + place.to_bytes(32, "big")) for place in range(8)]
-    for slot in (int.from_bytes(record, "big") + offset for record in records for offset in range(16)):
-        hot = int(chain.request("eth_getStorageAt", book, hex(slot), "latest"), 16)
-        if tuple(hot >> at & 0xFFFFFF for at in SLOTS_AT) == fields:
-            for at in SLOTS_AT:
-                hot = hot & ~(0xFFFFFF << at) | LANES * words << at
-            chain.request("anvil_setStorageAt", book, hex(slot), "0x" + hot.to_bytes(32, "big").hex())
-            break
-    assert stage.ledger.live(stage.task).trainer_slots == LANES * words
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=OutOfGas,
-    reason="words mode admits 15·2^14 slots a role: above some 5,000 words and 128 seats a proof passes the cap",
-)
 @threat(33, "fill a task in words mode until a report fits a transaction and the proof against it does not")
 @pytest.mark.parametrize("own_site", [pytest.param(ANVIL, marks=ON_ANVIL)], indirect=True, scope="module")
 def test_the_largest_words_report_can_be_punished(stage: Stage) -> None:
     """A task takes no more nodes than a proof against all of its words has room for."""
-    words = min(3_000, 1 << WORDS_LEVELS)
-    pretend(stage, words)
+    words = 1 << WORDS_LEVELS
+    assert isinstance(stage.site, OnAnvil)
+    pretend_slots(stage.site.chain, stage.ledger, stage.task, LANES * words, LANES * words)
     stage.submit(1)
     committee = stage.draw(1)
     dense = pack_scores(range(33_000, 33_015))[0]
