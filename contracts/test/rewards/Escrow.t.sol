@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IRewards} from "../../interfaces/IRewards.sol";
+import {Artifact} from "../Artifact.sol";
 import {RewardsBase} from "./RewardsBase.sol";
 
 contract EscrowTest is RewardsBase {
@@ -49,18 +50,7 @@ contract EscrowTest is RewardsBase {
         for (uint256 i = 0; i < 4; i++) {
             address[4] memory given = [address(1), address(2), address(3), address(4)];
             given[i] = address(0);
-            vm.expectRevert(abi.encodePacked(IRewards.ZeroAddress.selector));
-            this.deploy(abi.encode(given));
-        }
-    }
-
-    function deploy(bytes calldata arguments) external {
-        bytes memory code = abi.encodePacked(vm.getCode("contracts/build/Rewards.json"), arguments);
-        assembly {
-            if iszero(create(0, add(code, 32), mload(code))) {
-                returndatacopy(0, 0, returndatasize())
-                revert(0, returndatasize())
-            }
+            Artifact.refuses("Rewards", abi.encode(given), abi.encodePacked(IRewards.ZeroAddress.selector));
         }
     }
 

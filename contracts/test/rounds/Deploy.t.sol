@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Artifact} from "../Artifact.sol";
 import {Base, IRoundBook} from "../Base.sol";
 
 /// @notice Says of its neighbours what a test wants it to say.
@@ -33,14 +34,8 @@ contract DeployTest is Base {
     }
 
     function refuses(bytes32 who) private {
-        bytes memory code = abi.encodePacked(
-            vm.getCode("contracts/build/RoundBook.json"),
-            abi.encode(vault_, book_, rewards_, disputes_, address(0), SEAT_FEE)
-        );
-        vm.expectRevert(abi.encodeWithSelector(IRoundBook.BadParams.selector, who));
-        assembly ("memory-safe") {
-            pop(create(0, add(code, 32), mload(code)))
-        }
+        bytes memory arguments = abi.encode(vault_, book_, rewards_, disputes_, address(0), SEAT_FEE);
+        Artifact.refuses("RoundBook", arguments, abi.encodeWithSelector(IRoundBook.BadParams.selector, who));
     }
 
     function test_all_know_one_another() external {

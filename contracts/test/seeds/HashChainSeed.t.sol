@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {HashChainSeed} from "../../seeds/HashChainSeed.sol";
 import {ISeedSource} from "../../interfaces/ISeedSource.sol";
+import {Artifact} from "../Artifact.sol";
 import {Vm} from "../Vm.sol";
 
 /// @notice The test is the source's `rounds`. Values 1..LENGTH, value 0 the tip; blocks' hashes are set by the test.
@@ -376,23 +377,25 @@ contract HashChainSeedTest {
 
     // ---- deployment ----
 
-    /// @dev `new`, for a failing `deployCode` hides the reason.
     function test_deployment() external {
         eq("tip", seeds.chainOf(0).value, values[0]);
         eq("rounds", uint160(seeds.rounds()), uint160(address(this)));
-        vm.expectRevert(abi.encodePacked(HashChainSeed.ZeroAddress.selector));
-        new HashChainSeed(address(0), tips(values[0]), 5, DELAY, WINDOW);
-        fails(HashChainSeed.BadChains.selector, 0, 5);
-        new HashChainSeed(address(1), new bytes32[](0), 5, DELAY, WINDOW);
-        fails(HashChainSeed.BadChains.selector, 17, 5);
-        new HashChainSeed(address(1), new bytes32[](17), 5, DELAY, WINDOW);
-        fails(HashChainSeed.BadChains.selector, 1, 0);
-        new HashChainSeed(address(1), tips(values[0]), 0, DELAY, WINDOW);
+        bytes memory arguments = abi.encode(address(0), tips(values[0]), 5, DELAY, WINDOW);
+        Artifact.refuses("HashChainSeed", arguments, abi.encodePacked(HashChainSeed.ZeroAddress.selector));
+        refusesChains(new bytes32[](0), 5);
+        refusesChains(new bytes32[](17), 5);
+        refusesChains(tips(values[0]), 0);
         uint64[4] memory delays = [uint64(0), 257, DELAY, DELAY];
         uint64[4] memory windows = [WINDOW, WINDOW, 0, 257];
         for (uint256 i = 0; i < 4; i++) {
-            fails(HashChainSeed.BadTiming.selector, delays[i], windows[i]);
-            new HashChainSeed(address(1), tips(values[0]), 5, delays[i], windows[i]);
+            arguments = abi.encode(address(1), tips(values[0]), 5, delays[i], windows[i]);
+            bytes memory why = abi.encodeWithSelector(HashChainSeed.BadTiming.selector, delays[i], windows[i]);
+            Artifact.refuses("HashChainSeed", arguments, why);
         }
+    }
+
+    function refusesChains(bytes32[] memory chains, uint32 length) private {
+        bytes memory why = abi.encodeWithSelector(HashChainSeed.BadChains.selector, chains.length, length);
+        Artifact.refuses("HashChainSeed", abi.encode(address(1), chains, length, DELAY, WINDOW), why);
     }
 }

@@ -88,7 +88,8 @@ contract SeedFreezeTest is VaultBase {
     function test_longest_freeze() external {
         bytes32[] memory tips = new bytes32[](1);
         tips[0] = values[0];
-        seeds = new HashChainSeed(address(this), tips, 9, 256, 256);
+        bytes memory arguments = abi.encode(address(this), tips, 9, 256, 256);
+        seeds = HashChainSeed(vm.deployCode("contracts/build/HashChainSeed.json", arguments));
         arm();
         refused(uint64(block.number) + 512);
     }

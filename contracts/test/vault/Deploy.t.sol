@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {StakeVault} from "../../StakeVault.sol";
+import {Artifact} from "../Artifact.sol";
 import {IStakeVault, VaultBase} from "./VaultBase.sol";
 
 contract DeployTest is VaultBase {
@@ -14,15 +14,15 @@ contract DeployTest is VaultBase {
         eq("unbonding", vault.UNBONDING_S(), UNBONDING);
     }
 
-    /// @dev `new`, for a failing `deployCode` hides the reason.
     function test_refusals() external {
-        fails(IStakeVault.ZeroAddress.selector);
-        new StakeVault(address(0), address(1), address(2), SEAT, LEAST, UNBONDING);
-        fails(IStakeVault.ZeroAddress.selector);
-        new StakeVault(address(token), address(0), address(2), SEAT, LEAST, UNBONDING);
-        fails(IStakeVault.ZeroAddress.selector);
-        new StakeVault(address(token), address(1), address(0), SEAT, LEAST, UNBONDING);
-        fails(IStakeVault.ZeroAmount.selector);
-        new StakeVault(address(token), address(1), address(2), 0, LEAST, UNBONDING);
+        refuses(address(0), address(1), address(2), SEAT, IStakeVault.ZeroAddress.selector);
+        refuses(address(token), address(0), address(2), SEAT, IStakeVault.ZeroAddress.selector);
+        refuses(address(token), address(1), address(0), SEAT, IStakeVault.ZeroAddress.selector);
+        refuses(address(token), address(1), address(2), 0, IStakeVault.ZeroAmount.selector);
+    }
+
+    function refuses(address token_, address rounds, address disputes, uint96 seat, bytes4 why) private {
+        bytes memory arguments = abi.encode(token_, rounds, disputes, seat, LEAST, UNBONDING);
+        Artifact.refuses("StakeVault", arguments, abi.encodePacked(why));
     }
 }
