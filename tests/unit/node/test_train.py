@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from node.data import Dataset
 from node.errors import ConfigError, DataError, TrainingError
-from node.model import Evaluator, flatten, initial_parameters, parameters_of
-from node.train import Recipe, train
+from node.model import Evaluator, flatten, initial_parameters, layout_of, parameters_of
+from node.train import PINNED, Profile, Recipe, Trainer, TrainerState, train
+from node.train.trainer import checkpoint_layout
 
 RECIPE = Recipe("sgd", 0.1, epochs=3, batch=8)
 
@@ -19,10 +22,14 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
 
 
-@pytest.fixture
-def data() -> Dataset:
+def samples() -> Dataset:
     x = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
     return Dataset(x, (x[:, 0] * x[:, 1] > 0).astype(np.int64), 2)
+
+
+@pytest.fixture
+def data() -> Dataset:
+    return samples()
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, optimiser="adam", weight_decay=0.01)])
@@ -136,3 +143,105 @@ def test_no_samples(data: Dataset) -> None:
 def test_recipes_out_of_range(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=str(next(iter(change)))):
         replace(RECIPE, **change)  # type: ignore[arg-type]
+
+
+# --- steps, checkpoints, numeric profiles --------------------------------------------------------------------
+
+ADAM = replace(RECIPE, optimiser="adam", learning_rate=0.01, weight_decay=0.01)
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, ADAM])
+@given(cuts=st.lists(st.integers(0, 21), max_size=4))
+@settings(max_examples=10, deadline=None)
+def test_a_run_cut_into_segments_is_the_whole_run(recipe: Recipe, cuts: list[int]) -> None:
+    data = samples()
+    module = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    params = initial_parameters(lambda: module, 1)
+    whole = train(module, params, data, recipe, seed=3)
+    state = Trainer(module, data, recipe, seed=3).start(params)
+    for cut in sorted({*cuts, 21}):
+        # Each segment on another machine: a new trainer, from what a checkpoint file holds.
+        trainer = Trainer(module, data, recipe, seed=3)
+        state = trainer.advance(TrainerState.of(state.tensors(), state.step), cut - state.step)
+    assert state.step == trainer.steps == 21
+    assert all((state.params[name] == whole[name]).all() for name in whole)
+
+
+def test_a_checkpoint_without_moments_goes_elsewhere(data: Dataset) -> None:
+    trainer = Trainer(network(), data, RECIPE, seed=3)
+    middle = trainer.advance(trainer.start(initial_parameters(network, 1)), 10)
+    forgot = TrainerState(middle.params, trainer.start(middle.params).moments, middle.step)
+    ends = [flatten(trainer.advance(state, 5).params) - flatten(middle.params) for state in (middle, forgot)]
+    assert np.linalg.norm(ends[1] - ends[0]) > 0.1 * np.linalg.norm(ends[0])
+
+
+def test_checkpoint_layout_and_vector(data: Dataset) -> None:
+    params = initial_parameters(network, 1)
+    state = Trainer(network(), data, ADAM, seed=3).start(params)
+    expected = checkpoint_layout(layout_of(params), ADAM)
+    assert layout_of(state.tensors()) == expected
+    assert state.vector().shape == (3 * flatten(params).size,)
+    assert (state.vector()[: flatten(params).size] == flatten(params)).all()
+
+
+def test_batches_follow_the_seed(data: Dataset) -> None:
+    trainer = Trainer(network(), data, RECIPE, seed=3)
+    order = np.random.default_rng(3)
+    expected = [order.permutation(50) for _ in range(3)]
+    for step in (20, 0, 13, 6):  # backwards, too
+        epoch, batch = divmod(step, 7)
+        assert (trainer.batch_of(step) == expected[epoch][8 * batch : 8 * batch + 8]).all()
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        Profile("threads", threads=2),
+        Profile("micro", micro_batch=3),
+        Profile("permuted", permuted=True),
+        Profile("double", precision="float64"),
+        Profile("plain", blas="plain"),
+    ],
+    ids=lambda profile: profile.name,
+)
+@pytest.mark.parametrize("recipe", [RECIPE, ADAM])
+def test_profiles_round_differently_and_nothing_more(data: Dataset, recipe: Recipe, profile: Profile) -> None:
+    params = initial_parameters(network, 1)
+    before = torch.get_num_threads(), torch.backends.mkldnn.enabled
+    runs = [Trainer(network(), data, recipe, seed=3, profile=p) for p in (PINNED, profile)]
+    ends = [flatten(run.advance(run.start(params), run.steps).params) - flatten(params) for run in runs]
+    assert np.linalg.norm(ends[1] - ends[0]) < 1e-5 * np.linalg.norm(ends[0])
+    assert before == (torch.get_num_threads(), torch.backends.mkldnn.enabled)
+
+
+def test_half_precision_is_another_matter(data: Dataset) -> None:
+    params = initial_parameters(network, 1)
+    runs = [Trainer(network(), data, RECIPE, seed=3, profile=p) for p in (PINNED, Profile("half", "bfloat16"))]
+    ends = [flatten(run.advance(run.start(params), run.steps).params) - flatten(params) for run in runs]
+    assert np.linalg.norm(ends[1] - ends[0]) > 1e-4 * np.linalg.norm(ends[0])
+
+
+def test_float64_steps_are_rounded_to_float32(data: Dataset) -> None:
+    """Two steps at once equal two steps with a float32 checkpoint between them."""
+    trainer = Trainer(network(), data, ADAM, seed=3, profile=Profile("double", "float64"))
+    start = trainer.start(initial_parameters(network, 1))
+    assert (trainer.advance(start, 2).vector() == trainer.advance(trainer.advance(start, 1), 1).vector()).all()
+
+
+def test_a_state_must_fit(data: Dataset) -> None:
+    trainer = Trainer(network(), data, RECIPE, seed=3)
+    start = trainer.start(initial_parameters(network, 1))
+    with pytest.raises(ConfigError, match="within a run of 21"):
+        trainer.advance(start, 22)
+    with pytest.raises(DataError, match="none of sgd's"):
+        trainer.advance(TrainerState(start.params, {}, 0), 1)
+    with pytest.raises(DataError, match="do not fit"):
+        trainer.advance(TrainerState(start.params, {"velocity": {}}, 0), 1)
+    with pytest.raises(DataError, match="names no group"):
+        TrainerState.of({"w": np.zeros(1, np.float32)}, 0)
+    with pytest.raises(DataError, match="no weights"):
+        TrainerState.of({"velocity/w": np.zeros(1, np.float32)}, 0)
+    with pytest.raises(ConfigError, match="threads"):
+        Profile("none", threads=0)
+    with pytest.raises(ConfigError, match="not known"):
+        Profile("odd", precision="float8")  # type: ignore[arg-type]
