@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ledger import lower_median as lower_median_vote
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
-from node.sketch import agrees, lower_median
+from node.sketch import K, agrees, lower_median
 from node.verify import Observation, Reason
 
 AGREEMENT_RANGE = 8_192  # lanes; a vote this far from the committee's score counts as fully wrong
@@ -47,12 +47,13 @@ class Outcome:
     accepted: tuple[int, ...]  # trainer nodes, ascending
 
 
-def agree(evidence: Evidence, *, tau: float, trainer_lanes: int, verifier_lanes: int) -> Outcome:
+def agree(evidence: Evidence, *, tau: float, trainer_lanes: int, verifier_lanes: int, sketch_rows: int = K) -> Outcome:
     """Lower median of votes over seats, then the sketch rule; members are scored by their distance to the result.
 
     A trainer's lane is the lower median of its non-zero votes, one per seat (0 where nobody voted). An accepted lane
     falls to 1 when the trainer claimed no sketch or its claim differs from the coordinate-wise lower median of the
-    members' sketches by more than `tau` (relative L2, plus √k grid steps for rounding).
+    members' sketches by more than `tau` (relative L2, plus √k grid steps for rounding). Members' sketches of other
+    than `sketch_rows` rows do not count.
     """
     medians = [_median_lane(evidence, slot) for slot in range(trainer_lanes)]
     scores = list(medians)
@@ -62,7 +63,7 @@ def agree(evidence: Evidence, *, tau: float, trainer_lanes: int, verifier_lanes:
         if medians[slot] <= REJECTED:
             reasons[node] = _rejection(evidence, node, medians[slot])
             continue
-        rows = _seat_sketches(evidence, node)
+        rows = _seat_sketches(evidence, node, sketch_rows)
         claim = evidence.claims.get(node)
         if not rows:  # votes without a single sketch behind them prove nothing
             reasons[node], scores[slot] = Reason.SKETCH_MISMATCH, REJECTED
@@ -113,12 +114,12 @@ def _rejection(evidence: Evidence, node: int, median: int) -> Reason:
     return min(counts, key=lambda reason: (-counts[reason], reason.value)) if counts else Reason.UNREVEALED
 
 
-def _seat_sketches(evidence: Evidence, node: int) -> list[Sketch]:
+def _seat_sketches(evidence: Evidence, node: int, rows: int) -> list[Sketch]:
     return [
         observation.sketches[node]
         for member, observation in sorted(evidence.observations.items())
         for _ in range(evidence.seats[member])
-        if node in observation.sketches
+        if node in observation.sketches and len(observation.sketches[node]) == rows
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from node.errors import ConfigError
 from node.model import Layout
-from node.sketch import K
+from node.sketch import MAX_K, K
 from node.train import Recipe
 from storage import canonical_json, cid_of, digest_of, parse_canonical_json
 
@@ -80,7 +80,7 @@ class TaskSpec:
     codec: str = "raw"
     probe_shard: int = 48  # rows in each shard
     probe_batch: int = 32  # of which the beacon draws this many
-    sketch_rows: int = 16
+    sketch_rows: int = K  # a multiple of 8
     tau: str = "0.0001"
     output_bound: str = "20000"
     update_bound: str = "1000"
@@ -100,10 +100,12 @@ class TaskSpec:
     def __post_init__(self) -> None:
         for name in _DECIMALS:
             self.number(name)
-        for name, low, high in (("classes", 2, 2**31), ("sketch_rows", K, K), ("probe_batch", 1, self.probe_shard)):
+        for name, low, high in (("classes", 2, 2**31), ("sketch_rows", 8, MAX_K), ("probe_batch", 1, self.probe_shard)):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ConfigError(f"{name} of a task must be an integer from {low} to {high}, got {value!r:.99}")
+        if self.sketch_rows % 8:
+            raise ConfigError(f"sketch_rows of a task must be a multiple of 8, got {self.sketch_rows}")
         extents = (*self.shape, *(extent for _, shape in self.layout for extent in shape))
         if not self.shape or not self.layout or any(type(e) is not int or e < 1 for e in extents):
             raise ConfigError("the sample shape and every tensor shape of a task are made of integers >= 1")

@@ -82,6 +82,16 @@ def test_a_silent_seat_does_not_vote() -> None:
     assert found.trainer_scores == (LOW,)
 
 
+def test_sketches_of_another_length_do_not_count() -> None:
+    seen = views(MIDDLE, MIDDLE, MIDDLE)
+    seen[11] = observation(MIDDLE, sketches={1: np.full(8, 7, np.int32)})
+    assert outcome(evidence(seen)).accepted == (1,)
+    short = outcome(evidence(views(MIDDLE), claims={1: np.full(8, 7, np.int32)}))
+    assert short.reasons == {1: Reason.SKETCH_MISMATCH}
+    wide = agree(evidence(views(MIDDLE)), tau=TAU, trainer_lanes=1, verifier_lanes=1, sketch_rows=24)
+    assert wide.trainer_scores == (REJECTED,)
+
+
 def test_without_observations_nobody_is_due() -> None:
     found = outcome(evidence({}, seats={11: 1}))
     assert found.trainer_scores == (NOT_DUE,)

@@ -116,9 +116,10 @@ def test_every_field_changes_the_bytes() -> None:
         "recipe": Recipe("sgd", 0.2, 1, 4),
         "probe": (SHARD,),
         "collector": "none",
+        "sketch_rows": 24,
     }
     written = {tiny_spec().to_bytes()}
-    names = set(TaskSpec.__dataclass_fields__) - {"sketch_rows"}  # which has one value for now
+    names = set(TaskSpec.__dataclass_fields__)
     for name in sorted(names):
         plain = getattr(tiny_spec(), name)
         value = composite[name] if name in composite else plain + (1 if isinstance(plain, int) else "1")
@@ -240,6 +241,9 @@ def test_a_missing_inner_field_is_a_config_error(path: tuple[Any, ...]) -> None:
         (("tau",), "-1"),
         (("probe_shard",), "many"),
         (("sketch_rows",), "16"),
+        (("sketch_rows",), 12),
+        (("sketch_rows",), 0),
+        (("sketch_rows",), 136),
         (("layout",), {}),
         (("layout", 0), ["weight"]),
         (("layout", 0, 0), 7),
