@@ -20,8 +20,9 @@ contract TrainingDisputes is ITrainingDisputes, EIP712 {
     bytes32 private constant TRAINING_TYPEHASH =
         keccak256("Training(uint64 task,uint32 round,uint32 node,uint32 segments,uint32 steps,bytes32 root)");
     bytes32 private constant VERDICT_TYPEHASH = keccak256("Verdict(uint64 dispute,bytes32 state,bool trainerRight)");
-    /// @dev 16 rows of int32.
-    uint256 private constant SKETCH_LENGTH = 64;
+    /// @dev Rows come in eights of int32.
+    uint256 private constant SKETCH_UNIT = 32;
+    uint256 private constant MAX_SKETCH_LENGTH = 2048;
     /// @dev A plain ERC-20 has no burn of its own.
     address private constant BURNT = 0x000000000000000000000000000000000000dEaD;
 
@@ -140,7 +141,10 @@ contract TrainingDisputes is ITrainingDisputes, EIP712 {
     function answer(uint64 dispute, uint256 digest, bytes32[] calldata siblings, bytes calldata sketch) external {
         Dispute storage game = _requireTurn(dispute, Turn.Answer);
         _requireTrainer(dispute, game.node);
-        require(sketch.length == SKETCH_LENGTH, WrongSketchLength(sketch.length, SKETCH_LENGTH));
+        require(
+            sketch.length != 0 && sketch.length % SKETCH_UNIT == 0 && sketch.length <= MAX_SKETCH_LENGTH,
+            WrongSketchLength(sketch.length, MAX_SKETCH_LENGTH)
+        );
         uint32 index = _middle(game);
         (bytes32 root, uint256 last) =
             game.inSegment ? (game.stepRoot, game.steps) : (game.root, game.segments);

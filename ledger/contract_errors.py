@@ -634,9 +634,10 @@ class WrongState(ContractError):
 
 
 class WrongSketchLength(ContractError):
-    """A sketch is 16 times four bytes."""
+    """A sketch is rows of four bytes, eight by eight."""
 
-    code, says, fix = "wrong-sketch-length", "the sketch has {got} bytes", "{expected} bytes are needed"
+    code, says = "wrong-sketch-length", "the sketch has {got} bytes"
+    fix = "a positive multiple of 32 up to {limit} is needed"
 
 
 class NotLaterDraw(ContractError):

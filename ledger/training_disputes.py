@@ -166,7 +166,7 @@ class TrainingDisputeCalls(Sender):
         sketch: bytes,
         **options: Unpack[SendOptions],
     ) -> Receipt:
-        """Trainer: open the state in the middle and say its sketch (64 bytes)."""
+        """Trainer: open the state in the middle and say its sketch (32 bytes for every eight rows)."""
         return self._send(by, self.training.call("answer", number, digest, siblings, sketch), options)
 
     def choose_half(self, by: Signer, number: int, *, agrees: bool, **options: Unpack[SendOptions]) -> Receipt:

@@ -91,8 +91,9 @@ interface ITrainingDisputes {
         Turn turn,
         uint40 deadline
     );
-    /// @notice `sketch`: 16 times int32, big-endian, of weights and optimiser state less those of the level's state 0 (so
-    /// that tolerance is relative to what training moved), rows by the dispute's latest seed.
+    /// @notice `sketch`: k times int32, big-endian, of the weights, then as many of each array that the optimiser keeps, all
+    /// less those of the level's state 0 (so that tolerance is relative to what training moved, and what is small beside
+    /// the rest hides nothing); rows by the dispute's latest seed.
     event MiddleStated(uint64 indexed dispute, bool inSegment, uint32 index, uint256 digest, bytes sketch, uint40 deadline);
     event HalfChosen(uint64 indexed dispute, bool inSegment, uint32 low, uint32 high, Turn turn, uint40 deadline);
     event Descended(
@@ -120,7 +121,7 @@ interface ITrainingDisputes {
     error TurnOver(uint64 dispute, uint40 deadline);
     error TurnOpen(uint64 dispute, uint40 deadline);
     error WrongState(uint256 index, bytes32 got, bytes32 expected); // roots
-    error WrongSketchLength(uint256 got, uint256 expected);
+    error WrongSketchLength(uint256 got, uint256 limit); // a positive multiple of 32
     error NotLaterDraw(uint32 drawn, uint32 disputed);
 
     /// @notice Add to a node's bond. Anyone may pay.

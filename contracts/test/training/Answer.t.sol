@@ -24,8 +24,12 @@ contract TrainingAnswerTest is TrainingBase {
         fails(ITrainingDisputes.NotParty.selector, id, num(address(this)));
         training.answer(id, checkpoints[2], siblings, sketch());
         vm.startPrank(vm.addr(TRAINER_NODE));
-        fails(ITrainingDisputes.WrongSketchLength.selector, 63, 64);
+        fails(ITrainingDisputes.WrongSketchLength.selector, 63, 2048);
         training.answer(id, checkpoints[2], siblings, new bytes(63));
+        fails(ITrainingDisputes.WrongSketchLength.selector, 0, 2048);
+        training.answer(id, checkpoints[2], siblings, "");
+        fails(ITrainingDisputes.WrongSketchLength.selector, 2080, 2048);
+        training.answer(id, checkpoints[2], siblings, new bytes(2080));
         vm.expectPartialRevert(ITrainingDisputes.WrongState.selector);
         training.answer(id, checkpoints[1], siblings, sketch());
         // Another state's true proof does not stand at the middle.
