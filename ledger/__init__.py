@@ -36,11 +36,15 @@ from ledger.schedule import Schedule, Turn, staged_order
 from ledger.seeds import SeedChain, SeedTerms
 from ledger.sumtree import SumTree
 from ledger.tester import TesterChain
+from ledger.training_disputes import deploy_training_disputes, training_digest, training_hash, verdict_digest
 from ledger.transmit import Transmitter
 from ledger.tree import PositionTree
 from ledger.types import (
+    Border,
     Clock,
     DemandKind,
+    DisputeOutcome,
+    DisputeTurn,
     Event,
     Live,
     Mode,
@@ -55,6 +59,8 @@ from ledger.types import (
     Settled,
     Task,
     TaskParams,
+    Training,
+    TrainingDispute,
     Vote,
     WordProof,
 )
@@ -72,12 +78,15 @@ from ledger.words import (
 )
 
 __all__ = [
+    "Border",
     "Bundle",
     "Chain",
     "Clock",
     "ContractError",
     "DemandKind",
     "Deployment",
+    "DisputeOutcome",
+    "DisputeTurn",
     "Event",
     "Index",
     "Ledger",
@@ -107,6 +116,8 @@ __all__ = [
     "TaskParams",
     "TesterChain",
     "Trail",
+    "Training",
+    "TrainingDispute",
     "Transmitter",
     "Turn",
     "Vote",
@@ -120,6 +131,7 @@ __all__ = [
     "decode_bundle",
     "decode_data",
     "deploy",
+    "deploy_training_disputes",
     "encode_data",
     "expected_draw",
     "first_difference",
@@ -145,11 +157,14 @@ __all__ = [
     "staged_order",
     "state_hash",
     "step_word",
+    "training_digest",
+    "training_hash",
     "tree_proof",
     "tree_root",
     "unpack_committee",
     "unpack_scores",
     "update_commitment",
+    "verdict_digest",
     "verify_leaf",
     "votes_hash",
     "words_hash",

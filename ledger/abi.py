@@ -27,7 +27,9 @@ from ledger.report import unpack_committee
 from ledger.types import Event, RawLog
 
 BUILD = Path(__file__).resolve().parent.parent / "contracts" / "build"
-CONTRACTS = ("RoundBook", "StakeVault", "ReputationBook", "Rewards", "Disputes", "HashChainSeed", "DevToken")
+CONTRACTS = (
+    "RoundBook", "StakeVault", "ReputationBook", "Rewards", "Disputes", "HashChainSeed", "TrainingDisputes", "DevToken",
+)  # fmt: skip
 
 _STRUCTS: dict[str, type[Any]] = {
     "TaskParams": types.TaskParams,
@@ -41,8 +43,17 @@ _STRUCTS: dict[str, type[Any]] = {
     "WordProof": types.WordProof,
     "PayProof": types.PayProof,
     "Node": types.NodeInfo,
+    "Training": types.Training,
+    "Border": types.Border,
+    "Dispute": types.TrainingDispute,
 }
-_ENUMS: dict[str, Callable[[int], int]] = {"Role": types.Role, "Phase": types.Phase, "Kind": types.DemandKind}
+_ENUMS: dict[str, Callable[[int], int]] = {
+    "Role": types.Role,
+    "Phase": types.Phase,
+    "Kind": types.DemandKind,
+    "Turn": types.DisputeTurn,
+    "Outcome": types.DisputeOutcome,
+}
 _ERROR_STRING, _PANIC = bytes.fromhex("08c379a0"), bytes.fromhex("4e487b71")
 
 

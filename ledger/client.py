@@ -13,12 +13,13 @@ from ledger.hashing import keccak
 from ledger.report import domain_separator, typed_digest
 from ledger.rounds import RoundCalls
 from ledger.sender import SendOptions
+from ledger.training_disputes import TrainingDisputeCalls
 from ledger.types import Mode, Receipt, TaskParams
 
 _POSSESSION_TYPEHASH = keccak(b"Possession(address owner,address signer)")
 
 
-class Ledger(RoundCalls, DisputeCalls):
+class Ledger(RoundCalls, DisputeCalls, TrainingDisputeCalls):
     """Reads and writes. The first argument of a write is the `Signer` that pays for it.
 
     A write raises the class of `ledger.contract_errors` that the contract refused with, or what

@@ -568,6 +568,85 @@ class SumOverflow(ContractError):
     code, says, fix = "sum-overflow", "a pay proof adds up to {total}", "rebuild it with SumTree.proof"
 
 
+# --- TrainingDisputes ---------------------------------------------------------------------------------------
+class BadTraining(ContractError):
+    """A training, or the range that is disputed of it, is out of range."""
+
+    code, says, fix = "bad-training", "the {field} of the training is out of range", "see its bounds in the interface"
+
+
+class BadTrainingSignature(ContractError):
+    """The training is not signed by the trainer's hot key."""
+
+    code, says = "bad-training-signature", "the training is not signed by the hot key of node {node}"
+    fix = "pass the signature that came with this training"
+
+
+class NotDisputable(ContractError):
+    """A training is disputed from REVEAL to the end of its round's window only."""
+
+    code, says = "not-disputable", "round {round} of task {task} is not open: it is round {current}, phase {phase}"
+    fix = "open the dispute before the round's window closes"
+
+
+class AlreadyFaulty(ContractError):
+    """The training has lost a dispute already."""
+
+    code, says, fix = "already-faulty", "the training {training} has lost before", "nothing to do"
+
+
+class UnknownDispute(ContractError):
+    """No dispute has this id."""
+
+    code, says, fix = "unknown-dispute", "there is no dispute {dispute}", "check the id and the deployment"
+
+
+class WrongTurn(ContractError):
+    """The dispute waits for something else."""
+
+    code, says = "wrong-turn", "dispute {dispute} is at turn {turn}, turn {needed} is needed"
+    fix = "read the dispute, and do what its turn asks for"
+
+
+class NotParty(ContractError):
+    """The caller is not who has to move."""
+
+    code, says, fix = "not-party", "{caller} has no move in dispute {dispute}", "send from the party's own key"
+
+
+class TurnOver(ContractError):
+    """The deadline of the turn has passed."""
+
+    code, says, fix = "turn-over", "the turn of dispute {dispute} ended at {deadline}", "close it by its timeout"
+
+
+class TurnOpen(ContractError):
+    """The deadline of the turn has not passed."""
+
+    code, says, fix = "turn-open", "the turn of dispute {dispute} ends at {deadline}", "try again after that time"
+
+
+class WrongState(ContractError):
+    """A state does not stand at this place of the tree."""
+
+    code, says = "wrong-state", "the state at {index} makes the root {got}, not {expected}"
+    fix = "prove the state against the tree that was signed or fixed"
+
+
+class WrongSketchLength(ContractError):
+    """A sketch is rows of four bytes, eight by eight."""
+
+    code, says = "wrong-sketch-length", "the sketch has {got} bytes"
+    fix = "a positive multiple of 32 up to {limit} is needed"
+
+
+class NotLaterDraw(ContractError):
+    """The committee of the disputed round does not judge it."""
+
+    code, says = "not-later-draw", "the latest draw is of round {drawn}, a later one than {disputed} is needed"
+    fix = "wait for the next draw, or for the end of the task"
+
+
 # --- OpenZeppelin code inside the contracts -----------------------------------------------------------------
 class ERC20InsufficientBalance(ContractError):
     """The sender has too few tokens."""

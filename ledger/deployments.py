@@ -29,14 +29,14 @@ from ledger.transmit import Transmitter
 
 VERSION = 1
 CORE = ("StakeVault", "ReputationBook", "Rewards", "Disputes", "RoundBook")
-TOKEN, SEEDS = "Token", "SeedSource"
+TOKEN, SEEDS, TRAINING = "Token", "SeedSource", "TrainingDisputes"
 _NO_SEEDS = "0x" + "0" * 40  # seeds from the headers of the chain's own blocks
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One set of contracts: addresses and code hashes by name (those of `CORE`, `Token`, and `SeedSource` where
-    seeds do not come from block headers).
+    """One set of contracts: addresses and code hashes by name (those of `CORE`, `Token`, `SeedSource` where seeds do
+    not come from block headers, and `TrainingDisputes` where it was added).
 
     `block` is the number of the first block that has any of them: events begin there. `dev_token` says that
     the token is the development token, which anyone can mint.

@@ -263,6 +263,77 @@ class NodeInfo:
     seats: int
 
 
+class DisputeTurn(IntEnum):
+    """Whose turn it is in a dispute over training, and for what."""
+
+    NONE = 0
+    ANSWER = 1  # trainer: the state in the middle
+    CHOOSE = 2  # challenger: which half
+    DESCEND = 3  # trainer: the steps of the one segment left
+    RESEED = 4  # challenger: rows for these steps
+    JUDGE = 5  # committee
+    OVER = 6
+
+
+class DisputeOutcome(IntEnum):
+    """How a dispute over training ended."""
+
+    UNDECIDED = 0
+    TRAINER_WON = 1
+    CHALLENGER_WON = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a trainer signs in replay mode: the root of its checkpoints, `segments` + 1 of them, `steps` apart."""
+
+    task: int
+    round: int
+    node: int
+    segments: int
+    steps: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """A state that stands in the tree of checkpoints and in that of a segment's steps; siblings lowest first."""
+
+    digest: int
+    in_checkpoints: tuple[bytes, ...]
+    in_steps: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingDispute:
+    """A dispute as the contract keeps it. `low` is the last state that both accept, `high` the first that they do
+    not: segments, or steps of `segment` once `in_segment`."""
+
+    challenger: str
+    deadline: int
+    turn: DisputeTurn
+    outcome: DisputeOutcome
+    in_segment: bool
+    task: int
+    round: int
+    node: int
+    segments: int
+    steps: int
+    segment: int
+    low: int
+    high: int
+    challenger_bond: int
+    trainer_bond: int
+    training: bytes
+    root: bytes
+    step_root: bytes
+
+    @property
+    def middle(self) -> int:
+        """The state that the trainer has to open next."""
+        return self.low + (self.high - self.low) // 2
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One decoded log. `args` has the contract's parameter names; structs arrive as the dataclasses above."""

@@ -10,6 +10,7 @@ import numpy as np
 from ledger import TaskParams
 from ledger.types import Mode
 from ledger.words import words_for
+from node.committee import committee_risk, warn_if_weak
 from node.data import Dataset, Split, split
 from node.errors import ConfigError
 from node.model import initial_parameters, layout_of
@@ -117,9 +118,16 @@ def task_params(
 ) -> TaskParams:
     """On-chain parameters: q = ⌊2k/3⌋ + 1 and a slash that makes q·slash ≥ 2·pool, rounded up.
 
+    Warns (`CommitteeWarning`) where so small a committee is captured or stalled more often than the task's bounds say.
     `settlement` is `words` or `root`; a root task has room for at least `capacity` nodes in each role.
     """
     quorum = 2 * seats // 3 + 1
+    spec = published.spec
+    warn_if_weak(
+        committee_risk(stake_bad=spec.stake_bad, size=seats, quorum=quorum),
+        capture_bound=spec.number("capture_bound"),
+        stall_bound=spec.number("stall_bound"),
+    )
     root = settlement == "root"
     verifier_pool = pool // 5
     return TaskParams(

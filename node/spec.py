@@ -22,6 +22,7 @@ SPEC_VERSION = 1
 _NAMES = ("name", "codec", "aggregator", "weighting", "utility", "collector")
 _DECIMALS = (
     "tau", "output_bound", "update_bound", "duplicate_tau", "cosine_margin", "byzantine_fraction", "utility_scale",
+    "stake_bad", "capture_bound", "stall_bound",
 )  # fmt: skip
 MAX_SPEC_BYTES = 1 << 20
 
@@ -90,6 +91,9 @@ class TaskSpec:
     weighting: str = "stake"
     utility: str = "loo"
     utility_scale: str = "0.25"
+    stake_bad: str = "0.2"  # hostile share of stake that the next two bounds assume
+    capture_bound: str = "1"  # greatest odds of a captured committee that the owner bears; 1 = promises nothing
+    stall_bound: str = "1"
     collector: str = "owner"  # who logs commits and reveals for all: the task's owner, or `none`
     version: int = field(default=SPEC_VERSION)
 

@@ -29,6 +29,7 @@ CONTRACTS = {
     "Disputes": "Disputes",
     "RoundBook": "RoundBook",
     "HashChainSeed": "seeds/HashChainSeed",
+    "TrainingDisputes": "TrainingDisputes",
 }
 SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 200},

@@ -6,11 +6,13 @@ import argparse
 import errno
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ledger import LedgerError
-from node.cli import audit, deploy, doctor, keys, reputation, run_node, simulate, tasks
+from node.cli import audit, committee, deploy, doctor, keys, reputation, run_node, simulate, tasks
+from node.committee import CommitteeWarning
 from node.errors import NodeError, UnknownName
 from storage import StorageError
 
@@ -21,6 +23,7 @@ COMMANDS = {
     "node": run_node,
     "reputation": reputation,
     "audit": audit,
+    "committee": committee,
     "keys": keys,
     "doctor": doctor,
 }
@@ -61,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             format="%(asctime)s %(levelname)s %(name)s %(message)s",
             stream=sys.stderr,
         )
-        return int(args.run(args))
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", CommitteeWarning)
+            warnings.showwarning = _warn
+            return int(args.run(args))
     except NodeError as error:
         return _complain(str(error), error.hint, error.exit_status)
     except (LedgerError, StorageError) as error:
@@ -74,6 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError | IsADirectoryError):
             return _complain(f"{error.strerror}: {error.filename}", "check the path")
         raise
+
+
+def _warn(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def _complain(message: str, hint: str = "", status: int = FAILED) -> int:

@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "contracts" / "build"
-NAMES = ("DevToken", "Disputes", "HashChainSeed", "ReputationBook", "Rewards", "RoundBook", "StakeVault")
+NAMES = (
+    "DevToken", "Disputes", "HashChainSeed", "ReputationBook", "Rewards", "RoundBook", "StakeVault", "TrainingDisputes",
+)  # fmt: skip
 MAX_RUNTIME_BYTES = 24_576  # EIP-170
 
 
