@@ -22,10 +22,10 @@ def geometric_median(updates: Updates, weights: Weights, *, f: float, seed: byte
     """(d,) float32: the z of least sum_i w_i |x_i - z| (Pillutla et al. 2022, "Robust Aggregation for Federated
     Learning", the smoothed Weiszfeld algorithm 2).
 
-    z <- sum_i b_i x_i / sum_i b_i with b_i = w_i / max(v, |x_i - z|), from the neighbourhood of the best row on, until z moves less than
-    1e-9 of the middle distance (at most 1,000 times: further ones do not show in float32); v is 1e-6 of it. The
-    published implementations take three steps, from 0. Tolerates every f < 1/2 (breakdown point one half). Splitting a
-    row into identical rows changes nothing.
+    z <- sum_i b_i x_i / sum_i b_i with b_i = w_i / max(v, |x_i - z|), from the neighbourhood of the best row on, until
+    z moves less than 1e-9 of the middle distance (at most 1,000 times: further ones do not show in float32); v is 1e-6
+    of it. The published implementations take three steps, from 0. Tolerates every f < 1/2 (breakdown point one half).
+    Splitting a row into identical rows changes nothing.
     """
     rows, weights = checked(updates, weights, f=f)
     gram = rows.gram
