@@ -1,118 +1,87 @@
-"""Coordinate-wise rules: weighted median and trimmed mean, and what is built on the median.
+"""Coordinate-wise rules: weighted median, trimmed mean, and mean around the median.
 
-One kernel sorts each column once: float32 values become order-preserving uint32, packed above the row number
-in a uint64, so that one plain integer sort yields values and rows, ties broken by row.
+Equal weights take the float32 path of the kernel, others the one that carries rows along; both mean the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from numpy.typing import NDArray
 
-from node.aggregate.rule import AGGREGATORS, EPS, Weights, blocks, checked
+from node.aggregate.rows import NOT_FINITE, Rows
+from node.aggregate.rule import AGGREGATORS, EPS, Updates, Weights, checked
+from node.aggregate.select_kernel import rank_sum, weighted_middle, weighted_range, weighted_window, window_mean
 from node.data import FloatArray
-
-_SIGN = np.uint32(0x80000000)
 
 
 @AGGREGATORS.register("median")
-def median(updates: FloatArray, weights: Weights, *, f: float) -> FloatArray:
+def median(updates: Updates, weights: Weights, *, f: float, seed: bytes = b"") -> FloatArray:
     """(d,) float32 weighted coordinate-wise median (Yin et al. 2018, definition 1, with weights).
 
-    Tolerates every f < 1/2. See `weighted_median`.
+    The mean of the lower median (the least value with at least half of the weight at or below it) and the
+    upper one (the least with more than half): the middle value, or the mean of the two around a tie.
+    Tolerates every f < 1/2. Splitting a row into identical rows changes nothing.
     """
-    updates, weights = checked(updates, weights, f=f)
-    return weighted_median(updates, weights)
+    rows, weights = checked(updates, weights, f=f)
+    if _equal(weights):
+        ranks = np.zeros(len(rows))
+        ranks[(len(rows) - 1) // 2] += 0.5
+        ranks[len(rows) // 2] += 0.5
+        return _columns(rows, lambda x, out: rank_sum(x, ranks, out))
+    return _columns(rows, lambda x, out: weighted_middle(x, weights, _cut(f), out))
 
 
 @AGGREGATORS.register("trimmed_mean")
-def trimmed_mean(updates: FloatArray, weights: Weights, *, f: float) -> FloatArray:
+def trimmed_mean(updates: Updates, weights: Weights, *, f: float, seed: bytes = b"") -> FloatArray:
     """(d,) float32 weighted coordinate-wise trimmed mean (Yin et al. 2018, definition 2, with weights).
 
     In each coordinate the lowest f and the highest f of the total weight are left out, cutting through a row
     where the boundary falls within it, and the rest is averaged. With equal weights and f = m/n that is the
     mean without the m lowest and the m highest values. Tolerates Byzantine weight up to f, for every f < 1/2.
+    Splitting a row into identical rows changes nothing.
     """
-    updates, weights = checked(updates, weights, f=f)
-    result = np.empty(updates.shape[1], dtype=np.float32)
-    equal = bool((weights == weights[0]).all())
-    for block in blocks(updates.shape[1]):
-        if equal:  # no need to know whose value is where: one float sort, about 4 times faster
-            values = np.sort(updates[:, block], axis=0).T
-            sorted_weights = np.broadcast_to(weights, values.shape)
-        else:
-            values, rows = _sorted_columns(updates[:, block])
-            sorted_weights = weights[rows]
-        upper = np.cumsum(sorted_weights, axis=1)
-        lower = upper - sorted_weights
-        kept = np.minimum(upper, 1.0 - f) - np.maximum(lower, f)
+    rows, weights = checked(updates, weights, f=f)
+    if _equal(weights):
+        upper = np.arange(1, len(rows) + 1) / len(rows)
+        kept = np.minimum(upper, 1.0 - f) - np.maximum(upper - 1 / len(rows), f)
         kept[kept < EPS] = 0.0
-        result[block] = (kept * values).sum(axis=1) / kept.sum(axis=1)
-    return result
+        ranks = kept / kept.sum()
+        return _columns(rows, lambda x, out: rank_sum(x, ranks, out))
+    return _columns(rows, lambda x, out: weighted_range(x, weights, _cut(f), out))
+
+
+@AGGREGATORS.register("meamed")
+def meamed(updates: Updates, weights: Weights, *, f: float, seed: bytes = b"") -> FloatArray:
+    """(d,) float32 weighted mean around the median (Xie et al. 2018, "Generalized Byzantine-tolerant SGD", 4.1).
+
+    In each coordinate the 1 - f of weight nearest to the median is averaged, the last row cut to fit; of two values as
+    near, the smaller comes first. With equal weights and f = m/n: the mean of the n - m values nearest to the
+    median. Tolerates every f < 1/2. Splitting a row into identical rows changes nothing.
+    """
+    rows, weights = checked(updates, weights, f=f)
+    kept = (1.0 - f) * len(rows)
+    if _equal(weights) and abs(kept - round(kept)) < 1e-9 * len(rows):
+        return _columns(rows, lambda x, out: window_mean(x, round(kept), out))
+    return _columns(rows, lambda x, out: weighted_window(x, weights, _cut(f), out))
 
 
 def weighted_median(values: FloatArray, weights: Weights) -> FloatArray:
-    """(d,) float32 weighted median of each column of `values` (n, d) float32 with `weights` (n,) float64.
+    """(d,) float32 weighted median of each column of `values` (n, d) float32 with `weights` (n,) float64; `median`."""
+    return median(values, weights, f=0.0)
 
-    The mean of the lower median (the least value with at least half of the weight at or below it) and the
-    upper one (the least with more than half): the middle value, or the mean of the two around a tie.
-    Splitting a row into identical rows changes nothing; rows of weight 0 are absent. Raises as `Aggregator`
-    says.
-    """
-    values, weights = checked(values, weights, f=0.0)
-    result = np.empty(values.shape[1], dtype=np.float32)
-    for block in blocks(values.shape[1]):
-        ordered, rows = _sorted_columns(values[:, block])
-        result[block] = _middle(ordered, weights[rows])
+
+def _columns(rows: Rows, kernel: Callable[[FloatArray, FloatArray], bool]) -> FloatArray:
+    result = np.empty(rows.shape[1], np.float32)
+    for place, block in rows.blocks():
+        if not kernel(block, result[place]):
+            raise ValueError(NOT_FINITE)
     return result
 
 
-def cosine_to_others(updates: FloatArray, weights: Weights) -> NDArray[np.float64]:
-    """(n,) float64 in [-1, 1]: cosine of each row with the weighted coordinate-wise median of the other rows.
-
-    The rule that decides acceptance: an update that points away from what the others agree on is rejected.
-    0 where a norm is 0; 1 for a row whose others have no weight, since there is nothing to disagree with.
-    One sort of each column, then n passes. Raises as `Aggregator` says.
-    """
-    updates = np.asarray(updates, dtype=np.float32)
-    weights = np.asarray(weights, dtype=np.float64)
-    checked(updates, weights, f=0.0)
-    weights = weights / weights.max()
-    n = len(updates)
-    dots, medians, norms = np.zeros(n), np.zeros(n), np.zeros(n)
-    alone = np.array([not (np.delete(weights, row) > 0).any() for row in range(n)])
-    for block in blocks(updates.shape[1]):
-        ordered, rows = _sorted_columns(updates[:, block])
-        sorted_weights = weights[rows]
-        exact = updates[:, block].astype(np.float64)
-        norms += (exact * exact).sum(axis=1)
-        for row in np.flatnonzero(~alone):
-            others = np.where(rows == row, 0.0, sorted_weights)
-            middle = _middle(ordered, others).astype(np.float64)
-            dots[row] += (middle * exact[row]).sum()
-            medians[row] += (middle * middle).sum()
-    lengths = np.sqrt(norms) * np.sqrt(medians)
-    cosines = np.divide(dots, lengths, out=np.zeros(n), where=lengths > 0)
-    return np.where(alone, 1.0, np.clip(cosines, -1.0, 1.0))
+def _equal(weights: Weights) -> bool:
+    return bool((weights == weights[0]).all())
 
 
-def _middle(ordered: FloatArray, sorted_weights: Weights) -> FloatArray:
-    """(b,) float32 medians of ascending values (b, n) with their weights (b, n) >= 0, not all zero."""
-    covered = np.cumsum(sorted_weights, axis=1)
-    total = covered[:, -1:]
-    low = np.argmax(covered >= (0.5 - EPS) * total, axis=1)
-    high = np.argmax(covered > (0.5 + EPS) * total, axis=1)
-    columns = np.arange(len(ordered))
-    pair = ordered[columns, low].astype(np.float64) + ordered[columns, high]
-    return np.asarray(pair / 2, dtype=np.float32)
-
-
-def _sorted_columns(values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Values (n, b) float32 as (b, n) ascending along the last axis, and the row each one came from."""
-    bits = np.ascontiguousarray(values.T).view(np.uint32)
-    # Negative floats order backwards as integers, so all their bits flip; of the others only the sign bit.
-    keys = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
-    packed = np.sort(keys << np.uint64(32) | np.arange(len(values), dtype=np.uint64), axis=1)
-    high = (packed >> np.uint64(32)).astype(np.uint32)
-    ordered = np.where(high & _SIGN, high ^ _SIGN, ~high).view(np.float32)
-    return ordered, (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+def _cut(f: float) -> Weights:
+    return np.array([f, EPS])
