@@ -51,6 +51,12 @@ class TrainingError(NodeError, ArithmeticError):
     code = "TRAINING"
 
 
+class GraphError(NodeError, ValueError):
+    """Links between raters and rated are malformed: an unknown node, a weight below 1, a node that rates itself."""
+
+    code = "GRAPH"
+
+
 class TooFewUpdates(NodeError, ValueError):
     """A robust rule was given fewer updates, or more Byzantine weight, than it tolerates."""
 
