@@ -1,7 +1,7 @@
 """Consensus of a committee: agreement on a round's scores, Yuma's epoch over weights, and what members are paid for."""
 
 from node.consensus.agreement import AGREEMENT_RANGE, MAX_PART, Evidence, Outcome, agree, false_members
-from node.consensus.innovation import innovation, log2_q16
+from node.consensus.innovation import Memory, innovation, log2_q16
 from node.consensus.member_pay import MemberPay, member_pay
 from node.consensus.yuma import Carry, Epoch, Reports, Rules, quantile, yuma_epoch
 
@@ -12,6 +12,7 @@ __all__ = [
     "Epoch",
     "Evidence",
     "MemberPay",
+    "Memory",
     "Outcome",
     "Reports",
     "Rules",

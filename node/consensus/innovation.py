@@ -3,15 +3,18 @@
 Republishing what is public adds nothing and scores 0. The score is that of correlated agreement (Shnayder, Agarwal,
 Frongillo and Parkes 2016, arXiv 1603.03151): agreement on the same task minus agreement on different ones, here over
 residuals. Each task j is matched with a different one p(j), p a random cycle drawn from the beacon after the reports;
-with d_ij = r_ij - r_ip(j) the difference of matched and mismatched products is sum_j d_ij d_kj / 2. What a member says
-of all tasks alike cancels in d.
+with d_ij = r_ij - r_ip(j) the difference of matched and mismatched products is half the sum over j of d_ij d_kj. What
+a member says of all tasks alike cancels in d.
 
 Against coalitions, a member's score is the median over the *other* members of its agreement with each: two that share
 their noise agree with one another, but with nobody else. It is divided by the member's own energy or, if that is less,
-the committee's median energy, so that exaggeration loses, and whispering an almost empty report does too.
+the committee's median energy, so that exaggeration loses, and whispering an almost empty report does too. Where reports
+are noisy, agreement is averaged over rounds first (`Memory`): chance agreement fades, innovation stays.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +31,29 @@ MAX_RESIDUAL = 1 << 19
 MAX_TASKS = 1 << 12
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Running mean agreement of members over rounds: `agreement` (n, n) int64, `met` (n, n) bool where there is any.
+
+    Pairs that are not drawn together keep theirs. The mean is exponential, of rate 1/2^`shift`.
+    """
+
+    agreement: IntMatrix
+    met: BoolMatrix
+    shift: int = 4
+
+    @staticmethod
+    def empty(members: int, *, shift: int = 4) -> Memory:
+        """Before the first round."""
+        return Memory(np.zeros((members, members), dtype=np.int64), np.zeros((members, members), dtype=np.bool_), shift)
+
+    def after(self, agreement: IntMatrix, together: BoolMatrix) -> Memory:
+        """With one more round, of the pairs that were in it `together`. A pair's first agreement counts in full."""
+        moved = self.agreement + ((agreement - self.agreement) >> self.shift)
+        kept = np.where(together, np.where(self.met, moved, agreement), self.agreement)
+        return Memory(kept, self.met | together, self.shift)
+
+
 def innovation(
     reports: IntMatrix,
     public: IntVector,
@@ -37,38 +63,41 @@ def innovation(
     given: BoolMatrix | None = None,
     clip: int = MAX_RESIDUAL,
     floor: int = 1,
-) -> IntVector:
-    """(n,) int64 in -65,536..65,536: each member's innovation, FULL where the others confirm all of it.
+    memory: Memory | None = None,
+) -> tuple[IntVector, Memory]:
+    """(n,) int64 in -65,536..65,536: each member's innovation, FULL where the others confirm all of it; new memory.
 
     `reports` (n, m) and `public` (m,) int64 in one additive scale (lanes, or log2 of weights); `stakes` (n,) >= 0 weigh
     the medians; `seed` is the beacon, known after the reports only; `given` (n, m) marks what was reported, all by
-    default. Residuals are cut to +-`clip` <= 2^19. `floor` is the mean squared difference below which residuals count
-    as noise of the machine: a quieter committee scores in proportion. All zeros with fewer than two tasks or members.
-    Raises ValueError on shapes that do not fit, or more than 4,096 tasks.
+    default: a member that reported no two matched tasks scores 0. Residuals are cut to +-`clip` <= 2^19. `floor` is the
+    mean squared difference below which residuals count as noise of the machine: quieter reports score in proportion.
+    Without `memory` the round stands alone. All zeros with fewer than two tasks or members. Raises ValueError on shapes
+    that do not fit, or more than 4,096 tasks.
     """
     n, m = reports.shape
     mask = np.ones((n, m), dtype=np.bool_) if given is None else given
-    if public.shape != (m,) or stakes.shape != (n,) or mask.shape != (n, m):
+    before = Memory.empty(n) if memory is None else memory
+    if public.shape != (m,) or stakes.shape != (n,) or mask.shape != (n, m) or before.met.shape != (n, n):
         raise ValueError(f"reports {reports.shape}, public {public.shape}, stakes {stakes.shape} do not fit")
     if m > MAX_TASKS or not 0 < clip <= MAX_RESIDUAL:
         raise ValueError(f"at most {MAX_TASKS} tasks and a clip of 1..{MAX_RESIDUAL}, got {m} and {clip}")
-    if n < 2 or m < 2:
-        return np.zeros(n, dtype=np.int64)
+    scores = np.zeros(n, dtype=np.int64)
+    if m < 2:
+        return scores, before
     partner = mismatch(seed, m)
     residual = np.clip(reports - public, -clip, clip)
-    apart = np.where(mask & mask[:, partner], residual - residual[:, partner], 0)
-    agreement = _products(apart)
-    energy = np.diagonal(agreement)
-    usual = max(_middle(energy, stakes) // 2, floor * m)
-    scores = np.zeros(n, dtype=np.int64)
-    for member in range(n):
-        others = np.arange(n) != member
-        if stakes[others].sum() == 0:
-            continue
-        confirmed = _middle(agreement[member, others], stakes[others])
-        share = (confirmed * FULL) // (2 * max(int(energy[member]), usual))
+    both = mask & mask[:, partner]
+    apart = np.where(both, residual - residual[:, partner], 0)
+    pairs = _products(both.astype(np.int64))
+    after = before.after(_products(apart) // np.maximum(pairs, 1), pairs > 0)
+    energy, drawn = np.diagonal(after.agreement), np.diagonal(pairs) > 0
+    usual = max(_middle(energy[drawn], stakes[drawn]) // 2, floor)
+    for member in np.flatnonzero(drawn):
+        others = after.met[member] & (np.arange(n) != member)
+        confirmed = _middle(after.agreement[member, others], stakes[others])
+        share = confirmed * FULL // (2 * max(int(energy[member]), usual))
         scores[member] = min(max(share, -FULL), FULL)
-    return scores
+    return scores, after
 
 
 def mismatch(seed: bytes, tasks: int) -> IntVector:
@@ -79,7 +108,7 @@ def mismatch(seed: bytes, tasks: int) -> IntVector:
     return partner
 
 
-def log2_q16(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def log2_q16(values: IntVector) -> IntVector:
     """log2 of positive integers below 2^31 in 1/65,536, rounded down; for values that are 0, that of 1/2.
 
     Bit by bit: squaring a number in [1, 2) gives the next binary digit of its logarithm.
@@ -97,20 +126,21 @@ def log2_q16(values: NDArray[np.int64]) -> NDArray[np.int64]:
         carry = square >> 32
         mantissa = square >> carry
         fraction = 2 * fraction + carry
-    return (whole - 1) * 65_536 + fraction
+    found: IntVector = (whole - 1) * 65_536 + fraction
+    return found
 
 
-def _products(apart: IntMatrix) -> NDArray[np.int64]:
+def _products(apart: IntMatrix) -> IntMatrix:
     """(n, n) exact sums of products. |d| <= 2^20 and at most 2^12 tasks: below 2^53, so float64 loses nothing."""
     exact = apart.astype(np.float64)
     return np.rint(exact @ exact.T).astype(np.int64)
 
 
-def _middle(values: NDArray[np.int64], stakes: IntVector) -> int:
+def _middle(values: IntVector, stakes: IntVector) -> int:
     """Twice the stake-weighted median: its lower plus its upper value, so that ties favour nobody."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(stakes[order])
-    total = int(reached[-1])
+    total = int(reached[-1]) if len(reached) else 0
     if total == 0:
         return 0
     lower = values[order[np.searchsorted(reached, (total + 1) // 2)]]

@@ -299,6 +299,8 @@ def outcome_of(facts: RoundFacts, spec: TaskSpec, dossier: Dossier) -> Outcome:
         tau=spec.number("tau"),
         trainer_lanes=len(facts.trainer_slots),
         verifier_lanes=len(facts.verifier_slots),
+        public=facts.standing.scores(Role.TRAINER),
+        seed=facts.seed,
     )
 
 
