@@ -35,7 +35,7 @@ class SimulationConfig:
     partition: str = "iid"
     aggregator: str = "trimmed_mean"
     weighting: str = "stake"
-    utility: str = "loo"
+    utility: str = "gtg_shapley"
     codec: str = "raw"
     settlement: str = "words"
     collector: str = "owner"

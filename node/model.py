@@ -103,11 +103,7 @@ class Evaluator:
 
     def loss(self, params: Mapping[str, FloatArray], data: Dataset) -> float:
         """Mean cross-entropy in nats, from float32 logits in float64; may be inf or NaN for a wild model."""
-        logits = self.outputs(params, data.x).astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            top = logits.max(axis=1)
-            log_sum = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
-            return float(np.mean(log_sum - logits[np.arange(len(data)), data.y]))
+        return _cross_entropy(self.outputs(params, data.x), data.y)
 
     def accuracy(self, params: Mapping[str, FloatArray], data: Dataset) -> float:
         """The share of samples, in [0, 1], whose largest logit (the first, if tied) is the label's."""
@@ -115,26 +111,40 @@ class Evaluator:
         return float(np.mean(predicted == data.y))
 
     def loss_gradient(self, params: Mapping[str, FloatArray], data: Dataset) -> NDArray[np.float64]:
-        """(d,) float64 gradient of the mean cross-entropy, in the order of `flatten`.
+        """(d,) float64 gradient of the mean cross-entropy, in the order of `flatten`; see `loss_and_gradient`."""
+        return self.loss_and_gradient(params, data)[1]
+
+    def loss_and_gradient(self, params: Mapping[str, FloatArray], data: Dataset) -> tuple[float, NDArray[np.float64]]:
+        """`loss` and its (d,) float64 gradient in the order of `flatten`, from one pass.
 
         Each block's backward pass is float32; blocks are summed in float64.
         """
+        if not len(data):
+            raise DataError("a gradient needs at least one sample")
         weights = as_tensors(params, self._module)
         for value in weights.values():
             value.requires_grad_(True)
         names = sorted(weights)
         total = np.zeros(size_of(layout_of(params)), dtype=np.float64)
+        outputs = []
         for start in range(0, len(data), BLOCK):
             logits = self._logits(weights, data.x[start : start + BLOCK])
             labels = torch.from_numpy(data.y[start : start + BLOCK])
             loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
             grads = torch.autograd.grad(loss, [weights[name] for name in names])
             total += np.concatenate([grad.numpy().ravel() for grad in grads]).astype(np.float64)
-        if not len(data):
-            raise DataError("a gradient needs at least one sample")
-        return total / len(data)
+            outputs.append(logits.detach().numpy())
+        return _cross_entropy(np.concatenate(outputs), data.y), total / len(data)
 
     def _logits(self, weights: dict[str, torch.Tensor], x: FloatArray) -> torch.Tensor:
         block = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
         logits: torch.Tensor = functional_call(self._module, weights, (block,))
         return logits
+
+
+def _cross_entropy(outputs: FloatArray, labels: NDArray[np.int64]) -> float:
+    logits = outputs.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        top = logits.max(axis=1)
+        log_sum = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+        return float(np.mean(log_sum - logits[np.arange(len(labels)), labels]))

@@ -23,6 +23,7 @@ _NAMES = ("name", "codec", "aggregator", "weighting", "utility", "collector")
 _DECIMALS = (
     "tau", "output_bound", "update_bound", "duplicate_tau", "cosine_margin", "byzantine_fraction", "utility_scale",
     "stake_bad", "capture_bound", "stall_bound",
+    "cluster_tau", "shapley_skip", "shapley_truncate",
 )  # fmt: skip
 MAX_SPEC_BYTES = 1 << 20
 
@@ -89,11 +90,14 @@ class TaskSpec:
     aggregator: str = "trimmed_mean"
     byzantine_fraction: str = "0.1"
     weighting: str = "stake"
-    utility: str = "loo"
+    utility: str = "gtg_shapley"
     utility_scale: str = "0.25"
     stake_bad: str = "0.2"  # hostile share of stake that the next two bounds assume
     capture_bound: str = "1"  # greatest odds of a captured committee that the owner bears; 1 = promises nothing
     stall_bound: str = "1"
+    cluster_tau: str = "0.1"  # updates within this relative distance are one player when utilities are measured
+    shapley_skip: str = "0.0001"  # nats
+    shapley_truncate: str = "0.01"  # of the round's gain
     collector: str = "owner"  # who logs commits and reveals for all: the task's owner, or `none`
     version: int = field(default=SPEC_VERSION)
 

@@ -20,7 +20,7 @@ from node.model import Evaluator, Parameters, flatten, unflatten
 from node.score import NOT_DUE, REJECTED, utility_lane
 from node.sketch import Domain, grid_of, sketch, sketch_seed
 from node.spec import TaskSpec
-from node.utility import UTILITIES
+from node.utility import UTILITIES, Game, Thresholds
 from node.weight import WEIGHTINGS, normalise
 from storage import CodecError, TensorSpec, decode
 
@@ -227,5 +227,20 @@ def _utilities(
     if not alive:
         return {}
     measure = UTILITIES.get(spec.utility)
-    values = measure(evaluator, inputs.parent, _stack(alive), _weights(alive, spec, inputs), inputs.probe)
+    thresholds = Thresholds(
+        skip=spec.number("shapley_skip"),
+        truncate=spec.number("shapley_truncate"),
+        cluster=spec.number("cluster_tau"),
+    )
+    values = measure(
+        Game(
+            evaluator,
+            inputs.parent,
+            _stack(alive),
+            _weights(alive, spec, inputs),
+            inputs.probe,
+            seed=inputs.beacon,
+            thresholds=thresholds,
+        )
+    )
     return {item.node: float(value) for item, value in zip(alive, values, strict=True)}

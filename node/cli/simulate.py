@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--partition", default=default.partition, metavar="iid|dirichlet:ALPHA|label:K")
     parser.add_argument("--aggregator", default=default.aggregator, metavar="NAME")
     parser.add_argument("--weighting", default=default.weighting, metavar="NAME")
-    parser.add_argument("--utility", default=default.utility, metavar="NAME", help="loo or first_order")
+    parser.add_argument(
+        "--utility", default=default.utility, metavar="NAME", help="gtg_shapley, loo, first_order or shapley"
+    )
     parser.add_argument("--codec", default=default.codec, metavar="NAME", help="raw or fp16")
     parser.add_argument("--task", default=default.task, metavar="NAME", help="digits, breast_cancer or files")
     parser.add_argument(

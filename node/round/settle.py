@@ -300,6 +300,8 @@ def outcome_of(facts: RoundFacts, spec: TaskSpec, dossier: Dossier) -> Outcome:
         trainer_lanes=len(facts.trainer_slots),
         verifier_lanes=len(facts.verifier_slots),
         sketch_rows=spec.sketch_rows,
+        public=facts.standing.scores(Role.TRAINER),
+        seed=facts.seed,
     )
 
 

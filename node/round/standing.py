@@ -48,6 +48,10 @@ class Standing:
         words = self.state.scores[role]
         return slot // LANES < len(words) and bool((words[slot // LANES] >> (16 * (slot % LANES))) & 0xFFFF)
 
+    def scores(self, role: Role) -> list[int]:
+        """Lanes of the latest settled round by slot, 0..65535; none before the first."""
+        return unpack_scores(self.state.scores[role], len(self.state.pay[role]))
+
     def contribution(self, role: Role, slot: int) -> int:
         """Contribution units of a slot so far."""
         return self.units.pay[role][slot] if slot < len(self.units.pay[role]) else 0

@@ -1,6 +1,7 @@
 """Agreement: hand-computed medians, the sketch rule, members' scores, and what colluders cannot do."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +39,9 @@ def evidence(
     )
 
 
-def outcome(found: Evidence) -> Outcome:
-    return agree(found, tau=TAU, trainer_lanes=len(found.slots), verifier_lanes=len(found.verifier_slots))
+def outcome(found: Evidence, public: Sequence[int] = ()) -> Outcome:
+    lanes = {"trainer_lanes": len(found.slots), "verifier_lanes": len(found.verifier_slots)}
+    return agree(found, tau=TAU, public=public, **lanes)
 
 
 def views(*votes: int, first: int = 11) -> dict[int, Observation]:
@@ -300,8 +302,10 @@ def test_agreement_counts_only_lanes_on_which_the_member_voted() -> None:
         12: observation(MIDDLE, HIGH, sketches=sketches),
         13: observation(NOT_DUE, NOT_DUE, sketches=sketches),
     }
-    found = outcome(evidence(seen, trainers=(1, 2)))
+    found = outcome(evidence(seen, trainers=(1, 2)), public=(MIDDLE, HIGH))
     assert found.verifier_scores == (TOP, TOP, ACCEPTED_BASE)
+    # and where there is news, one that nobody else reported on is not held against the member
+    assert outcome(evidence(seen, trainers=(1, 2))).verifier_scores == (ACCEPTED_BASE, TOP, ACCEPTED_BASE)
 
 
 def test_agreement_is_with_the_votes_and_not_with_the_sketch_rule() -> None:
@@ -316,6 +320,48 @@ def test_a_member_without_a_verifier_slot_gets_a_reason_and_no_lane() -> None:
     result = outcome(found)
     assert result.verifier_scores == (TOP,)
     assert result.member_reasons[12] is Reason.ACCEPTED
+
+
+# -- news ------------------------------------------------------------------------------------------------
+
+OLD, NEW = (MIDDLE, LOW, HIGH, LOW), (MIDDLE + 900, LOW - 700, HIGH + 300, LOW)
+
+
+def paid(*votes: Sequence[int], public: Sequence[int] = OLD, first: int = 11, **rest: Any) -> list[int]:
+    """Parts of the members' scores, 0..MAX_PART."""
+    rows = {trainer: row(7) for trainer in (1, 2, 3, 4)}
+    seen = {first + i: observation(*vote, sketches=rows) for i, vote in enumerate(votes)}
+    found = evidence(seen, trainers=(1, 2, 3, 4), **rest)
+    result = agree(found, tau=TAU, trainer_lanes=4, verifier_lanes=len(seen), public=public, seed=bytes(32))
+    return [score - ACCEPTED_BASE for score in result.verifier_scores]
+
+
+def test_honest_members_earn_in_full_and_republished_scores_nothing() -> None:
+    assert paid(NEW, NEW, NEW) == [MAX_PART] * 3
+    assert paid(NEW, NEW, NEW, OLD) == [MAX_PART] * 3 + [0]
+    assert paid(NEW, NEW, NEW, public=()) == [MAX_PART] * 3  # the first round: all is news
+
+
+def test_a_round_in_which_nothing_moved_pays_for_agreement() -> None:
+    still = [lane + 30 for lane in OLD]
+    assert paid(still, still, still) == [MAX_PART] * 3
+    off = paid(still, still, [lane + AGREEMENT_RANGE // 2 for lane in still])
+    assert off[2] == MAX_PART // 2
+
+
+def test_news_that_is_far_from_the_result_is_paid_by_its_distance_too() -> None:
+    shifted = [lane + AGREEMENT_RANGE // 4 for lane in NEW]
+    assert paid(NEW, NEW, NEW, shifted)[3] == MAX_PART * 3 // 4
+
+
+def test_a_member_that_leaves_out_its_own_submission_loses_nothing() -> None:
+    assert paid((NOT_DUE, *NEW[1:]), NEW, NEW, first=1) == [MAX_PART] * 3
+
+
+def test_a_member_found_false_confirms_nothing() -> None:
+    checks = {11: frozenset({13}), 12: frozenset({13})}
+    assert paid(NEW, NEW, OLD, checks=checks)[:2] == [MAX_PART] * 2
+    assert paid(NEW, NEW, OLD)[:2] == [MAX_PART // 2] * 2  # one copier of three seats that nobody exposed
 
 
 # -- false observations ----------------------------------------------------------------------------------

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ledger import lower_median as lower_median_vote
+from node.consensus.innovation import FULL, innovation
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
 from node.sketch import K, agrees, lower_median
 from node.verify import Observation, Reason
 
 AGREEMENT_RANGE = 8_192  # lanes; a vote this far from the committee's score counts as fully wrong
 MAX_PART = 32_767
+QUIET = 64  # lanes; scores that moved apart by no more than this, which is rounding, are no news
 
 Sketch = NDArray[np.int32]
 
@@ -47,8 +49,21 @@ class Outcome:
     accepted: tuple[int, ...]  # trainer nodes, ascending
 
 
-def agree(evidence: Evidence, *, tau: float, trainer_lanes: int, verifier_lanes: int, sketch_rows: int = K) -> Outcome:
-    """Lower median of votes over seats, then the sketch rule; members are scored by their distance to the result.
+def agree(
+    evidence: Evidence,
+    *,
+    tau: float,
+    trainer_lanes: int,
+    verifier_lanes: int,
+    sketch_rows: int = K,
+    public: Sequence[int] = (),
+    seed: bytes = bytes(32),
+) -> Outcome:
+    """Lower median of votes over seats, then the sketch rule; members are scored by nearness and by what they add.
+
+    `public` has the trainers' lanes that were settled last, by slot: a member's score is its agreement with the result
+    times the share of its news beyond them that the other members confirm (see `innovation`; tasks are matched by
+    `seed`, the round's beacon). In a round without news, or without another member, agreement alone counts.
 
     A trainer's lane is the lower median of its non-zero votes, one per seat (0 where nobody voted). An accepted lane
     falls to 1 when the trainer claimed no sketch or its claim differs from the coordinate-wise lower median of the
@@ -78,7 +93,7 @@ def agree(evidence: Evidence, *, tau: float, trainer_lanes: int, verifier_lanes:
         if reasons[node] is not Reason.ACCEPTED:
             scores[slot] = REJECTED
     accepted = tuple(sorted(node for node, reason in reasons.items() if reason is Reason.ACCEPTED))
-    member_scores, member_reasons = _score_members(evidence, medians, accepted, verifier_lanes)
+    member_scores, member_reasons = _score_members(evidence, medians, accepted, verifier_lanes, public, seed)
     return Outcome(
         trainer_scores=tuple(scores),
         verifier_scores=member_scores,
@@ -136,9 +151,15 @@ def false_members(seats: Mapping[int, int], checks: Mapping[int, frozenset[int]]
 
 
 def _score_members(
-    evidence: Evidence, medians: Sequence[int], accepted: Sequence[int], lanes: int
+    evidence: Evidence,
+    medians: Sequence[int],
+    accepted: Sequence[int],
+    lanes: int,
+    public: Sequence[int],
+    seed: bytes,
 ) -> tuple[tuple[int, ...], dict[int, Reason]]:
     false = false_members(evidence.seats, evidence.checks)
+    news = _news(evidence, false, medians, public, seed)
     scores = [NOT_DUE] * lanes
     reasons: dict[int, Reason] = {}
     for member in sorted(evidence.seats):
@@ -153,7 +174,7 @@ def _score_members(
             reasons[member], score = Reason.UNSEEN, REJECTED
         else:
             reasons[member] = Reason.ACCEPTED
-            score = ACCEPTED_BASE + _agreement(observation.votes, medians)
+            score = ACCEPTED_BASE + _agreement(observation.votes, medians) * max(0, news.get(member, FULL)) // FULL
         if slot is not None:
             scores[slot] = score
     return tuple(scores), reasons
@@ -169,3 +190,33 @@ def _agreement(votes: Sequence[int], medians: Sequence[int]) -> int:
         near += AGREEMENT_RANGE - min(AGREEMENT_RANGE, abs(vote - median)) if same_verdict else 0
         total += AGREEMENT_RANGE
     return MAX_PART * near // total if total else 0
+
+
+def _news(
+    evidence: Evidence, false: frozenset[int], medians: Sequence[int], public: Sequence[int], seed: bytes
+) -> dict[int, int]:
+    """Innovation of the members that revealed, -FULL..FULL; of none in a round without news, nor of one whose matched
+    pairs nobody else reported.
+
+    Members found false confirm nothing. A trainer of whom nothing is public yet is taken to be of utility 0.
+    """
+    due = [slot for slot, median in enumerate(medians) if median != NOT_DUE]
+    known = np.array([(public[s] if s < len(public) else 0) or ACCEPTED_BASE for s in due], dtype=np.int64)
+    moved = np.clip(np.array([medians[s] for s in due]) - known, -AGREEMENT_RANGE, AGREEMENT_RANGE)
+    members = sorted(evidence.observations)
+    if len(due) < 2 or len(members) < 2 or np.ptp(moved) <= QUIET:
+        return {}
+    votes = np.array([_votes_on(evidence, member, due, medians) for member in members], dtype=np.int64)
+    seats = np.array([0 if member in false else evidence.seats[member] for member in members], dtype=np.int64)
+    scores, seen = innovation(
+        votes, known, seats, seed=seed, given=votes != NOT_DUE, clip=AGREEMENT_RANGE, floor=QUIET * QUIET
+    )
+    company = ((seen.met & (seats > 0)).sum(axis=1) > np.diagonal(seen.met & (seats > 0))) | ~np.diagonal(seen.met)
+    return {member: int(score) for member, score, judged in zip(members, scores, company, strict=True) if judged}
+
+
+def _votes_on(evidence: Evidence, member: int, due: Sequence[int], medians: Sequence[int]) -> list[int]:
+    """A member's votes on the slots that are due; on its own submission, where it must not vote, the others' result."""
+    votes, own = evidence.observations[member].votes, evidence.slots.get(member)
+    cast = [votes[slot] if slot < len(votes) else NOT_DUE for slot in due]
+    return [medians[slot] if slot == own and vote == NOT_DUE else vote for slot, vote in zip(due, cast, strict=True)]
