@@ -12,6 +12,7 @@ from torch import nn
 from node import files
 from node.data import Dataset
 from node.errors import ConfigError, UnknownName
+from node.generate.text import load_text, text_network
 from node.registry import Registry
 from node.train import Recipe
 
@@ -134,6 +135,7 @@ def _load_breast_cancer(options: Mapping[str, str]) -> Dataset:
 # round earlier, but their updates turn orthogonal, and honest work can no longer be told from reversed work.
 _DIGITS = Recipe("adam", 0.003, epochs=6, batch=16)
 _TABLE = Recipe("sgd", 0.05, epochs=4, batch=16, gradient_bound=1.0)
+_TEXT = Recipe("adam", 0.003, epochs=2, batch=32)
 _FILES = Recipe("sgd", 0.05, epochs=4, batch=32, gradient_bound=1.0)
 
 
@@ -144,4 +146,5 @@ def _add(kind: TaskKind) -> None:
 _add(TaskKind("digits", _load_digits, network_for, _DIGITS))
 _add(TaskKind("smooth_digits", _load_digits, smooth_network, _DIGITS))
 _add(TaskKind("breast_cancer", _load_breast_cancer, network_for, _TABLE))
+_add(TaskKind("text", load_text, text_network, _TEXT))
 _add(TaskKind("files", files.load, network_for, _FILES, files.OPTIONS))

@@ -22,11 +22,16 @@ def cheat_cases(level: LevelName, segments: Sequence[Work], probe: FloatArray, r
     rng = np.random.default_rng(0)
     if level == "output":
         last = segments[-1]
-        true, previous, quantised = (
+        true, previous, neighbour, quantised = (
             outputs_under(REFERENCE, last.module, params, probe)
-            for params in (last.end.params, last.start.params, quantised_weights(last.end.params))
+            for params in (
+                last.end.params,
+                last.start.params,
+                EXECUTIONS.get("other_data").run(last).params,
+                quantised_weights(last.end.params),
+            )
         )
-        return _claims(level, true, Knowledge(previous, np.roll(true, 1), quantised, rng, k=rows))
+        return _claims(level, true, Knowledge(previous, neighbour, quantised, rng, k=rows))
     spans = {"update": (segments[0].start, sum(w.steps for w in segments)), "step": (middle.start, 1)}
     start, steps = spans.get(level, (middle.start, middle.steps))
     work = replace(middle, start=start, steps=steps)

@@ -100,9 +100,9 @@ def _tau_of(worst: Comparison) -> str:
     tau = MARGIN * max(worst.drift, MIN_DRIFT)
     if not tau <= MAX_TAU:
         raise CalibrationRefused(
-            f"profile {worst.profile} drifts by {worst.drift:.1e} of a {worst.level} ({worst.group}): "
+            f"profile {worst.profile} drifts by {worst.drift:.1e} at level {worst.level} ({worst.group}): "
             f"tau would be {tau:.1e}, above {MAX_TAU:g}, and cheats of a skipped step would pass",
-            hint=f"do not allow it (`--without {worst.profile}`), or train without kinks (see task smooth_digits)",
+            hint=f"do not allow members profile {worst.profile}, or train without kinks (task smooth_digits)",
         )
     return _decimal(tau)
 

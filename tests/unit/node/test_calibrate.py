@@ -76,7 +76,7 @@ def test_half_precision_is_refused_with_the_reason() -> None:
         CalibrationRefused, match=r"profile bfloat16 drifts by .* tau would be .*, above 0.001"
     ) as caught:
         run(*HONEST[1:3], HALF)
-    assert "--without bfloat16" in caught.value.hint
+    assert "do not allow members profile bfloat16" in caught.value.hint
 
 
 def test_drift_by_hand() -> None:
