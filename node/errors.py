@@ -57,6 +57,12 @@ class GraphError(NodeError, ValueError):
     code = "GRAPH"
 
 
+class CalibrationRefused(NodeError, ValueError):
+    """Honest machines end up too far apart on a task: the tolerance that lets them pass would let cheats pass."""
+
+    code = "CALIBRATION_REFUSED"
+
+
 class TooFewUpdates(NodeError, ValueError):
     """A robust rule was given fewer updates, or more Byzantine weight, than it tolerates."""
 

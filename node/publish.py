@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ledger import TaskParams
 from ledger.types import Mode
 from ledger.words import words_for
 from node.committee import committee_risk, warn_if_weak
+from node.calibrate import Calibration
 from node.data import Dataset, Split, split
 from node.errors import ConfigError
 from node.model import initial_parameters, layout_of
@@ -64,10 +65,11 @@ def publish_task(
     seed: int,
     secret: bytes,
     overrides: Mapping[str, str] | None = None,
+    calibration: Calibration | None = None,
 ) -> PublishedTask:
     """Split the data into train, one-time probe shards and test; seal the shards; store genesis, shards and spec.
 
-    Raises ConfigError when the data cannot give every round its own shard.
+    Raises ConfigError when the data cannot give every round its own shard, or the calibration is of another task.
     """
     kind = TASKS.get(name)
     dataset = kind.load(options)
@@ -89,6 +91,7 @@ def publish_task(
         sealed = seal(encode({"x": shard.x, "y": shard.y}), key)
         store.pin(store.put(sealed))
         shards.append(ProbeShard(Artefact.of(sealed), key_hash(key)))
+    derived = calibration.overrides(task=name, recipe=asdict(kind.recipe)) if calibration else {}
     spec = TaskSpec(
         name=name,
         shape=dataset.shape,
@@ -99,7 +102,7 @@ def publish_task(
         probe=tuple(shards),
         probe_shard=shard_rows,
         probe_batch=max(8, shard_rows * 2 // 3),
-        **dict(overrides or {}),  # type: ignore[arg-type]
+        **{**derived, **(overrides or {})},
     )
     store.pin(store.put(spec.to_bytes()))
     return PublishedTask(spec, Artefact.of(spec.to_bytes()), parts.train, parts.test)

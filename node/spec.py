@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from node.calibrate.level import Level
 from node.errors import ConfigError
 from node.model import Layout
 from node.sketch import MAX_K, K
+from node.sketch.level import LevelName
 from node.train import Recipe
 from storage import canonical_json, cid_of, digest_of, parse_canonical_json
 
@@ -99,6 +101,7 @@ class TaskSpec:
     shapley_skip: str = "0.0001"  # nats
     shapley_truncate: str = "0.01"  # of the round's gain
     collector: str = "owner"  # who logs commits and reveals for all: the task's owner, or `none`
+    calibration: tuple[Level, ...] = ()  # what tau and the bounds were derived from; empty: not calibrated
     version: int = field(default=SPEC_VERSION)
 
     def __post_init__(self) -> None:
@@ -118,6 +121,8 @@ class TaskSpec:
             raise ConfigError("names in a task are strings, and its tensors have distinct ones")
         if self.collector not in ("owner", "none"):
             raise ConfigError(f"collector of a task is `owner` or `none`, got {self.collector!r:.99}")
+        if len({level.name for level in self.calibration}) != len(self.calibration):
+            raise ConfigError("a task is calibrated once at each level")
         if any(len(shard.key_hash) != 32 for shard in self.probe):
             raise ConfigError("the key hash of a probe shard has 32 bytes")
 
@@ -131,6 +136,11 @@ class TaskSpec:
         if not math.isfinite(value) or value < 0:
             raise ConfigError(f"{name} must be a finite decimal >= 0, as a string, got {text!r:.99}")
         return value
+
+    def tau_of(self, level: LevelName) -> float:
+        """The tolerance of a level: the calibrated one, or `tau` for a task that was not calibrated."""
+        found = [item.tau for item in self.calibration if item.name == level]
+        return float(Decimal(found[0])) if found else self.number("tau")
 
     @property
     def parameters(self) -> int:
@@ -155,6 +165,7 @@ class TaskSpec:
         body["layout"] = [[name, list(shape)] for name, shape in self.layout]
         body["genesis"] = self.genesis.to_json()
         body["recipe"] = {f.name: _plain(getattr(self.recipe, f.name), f.type) for f in fields(self.recipe)}
+        body["calibration"] = [level.to_json() for level in self.calibration]
         body["probe"] = [_shard_json(shard) for shard in self.probe]
         return canonical_json(body)
 
@@ -179,6 +190,7 @@ class TaskSpec:
             body["shape"] = tuple(body["shape"])
             body["layout"] = tuple((name, tuple(shape)) for name, shape in body["layout"])
             body["genesis"] = Artefact.from_json(body["genesis"])
+            body["calibration"] = tuple(Level.from_json(level) for level in body["calibration"])
             body["probe"] = tuple(
                 ProbeShard(Artefact.from_json(shard["sealed"]), bytes.fromhex(shard["key_hash"]))
                 for shard in body["probe"]

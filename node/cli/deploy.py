@@ -9,6 +9,7 @@ from typing import Any
 
 from ledger import Ledger, Signer, deploy, deployments, open_chain
 from ledger.errors import NoCode, StaleDeployment
+from node.calibrate import Calibration
 from node.cli.simulate import parse_options
 from node.identity import DEFAULT_HOME, ask_password, ensure_gas_money, node_secret, own_key
 from node.network import MIN_STAKE, SEAT_STAKE, UNBONDING_S
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="else $CREDENCE_PASSWORD, else asked")
     parser.add_argument("--task", default="digits", metavar="NAME", help="`none` deploys the contracts only")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="task option")
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help="what `credence calibrate --out` wrote")
     parser.add_argument("--aggregator", default="trimmed_mean", metavar="NAME")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seats", type=int, default=3, help="committee size k")
@@ -88,6 +90,7 @@ def _create(args: argparse.Namespace, ledger: Ledger, owner: Signer) -> int:
             seed=args.seed,
             secret=derive_bytes(node_secret(args.home), "probe secret"),
             overrides={"aggregator": args.aggregator, "collector": args.collector},
+            calibration=Calibration.from_text(args.calibration.read_text()) if args.calibration else None,
         )
     finally:
         store.close()

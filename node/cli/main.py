@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ledger import LedgerError
-from node.cli import audit, committee, deploy, doctor, keys, reputation, run_node, simulate, tasks
+from node.cli import audit, calibrate, committee, deploy, doctor, keys, reputation, run_node, simulate, tasks
 from node.committee import CommitteeWarning
 from node.errors import NodeError, UnknownName
 from storage import StorageError
 
 COMMANDS = {
     "simulate": simulate,
+    "calibrate": calibrate,
     "deploy": deploy,
     "tasks": tasks,
     "node": run_node,

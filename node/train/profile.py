@@ -46,6 +46,21 @@ class Profile:
 PINNED = Profile("pinned")
 """The profile that a task fixes: float32, one thread, whole batches in their order."""
 
+REFERENCE = Profile("reference")
+"""PINNED with its one thread enforced, whatever the process has."""
+
+HONEST = (
+    Profile("two_threads", threads=2),
+    Profile("permuted", permuted=True),
+    Profile("micro_batches", micro_batch=4),
+    Profile("float64", precision="float64"),
+    Profile("plain_blas", blas="plain"),
+)
+"""Deviations from PINNED that every task must tolerate."""
+
+HALF = Profile("bfloat16", precision="bfloat16")
+"""A deviation that only a task's owner can allow: most recipes turn it into another training run."""
+
 
 @contextmanager
 def arithmetic(profile: Profile) -> Iterator[None]:

@@ -49,9 +49,10 @@ class TrainerState:
             raise DataError("a checkpoint holds no weights")
         return TrainerState(groups.pop("weights"), groups, step)
 
-    def vector(self) -> FloatArray:
-        """(d + m·d,) float32: weights, then the moments in order of name, each flattened: what a sketch covers."""
-        return np.concatenate([flatten(self.params), *(flatten(self.moments[name]) for name in sorted(self.moments))])
+    def groups(self) -> dict[str, FloatArray]:
+        """(d,) float32 vectors `weights` and each moment, flattened. Each needs a sketch of its own: Adam's second
+        moment is a thousand times shorter than its weights, and in a common sketch any value of it would pass."""
+        return {"weights": flatten(self.params), **{name: flatten(self.moments[name]) for name in sorted(self.moments)}}
 
 
 def checkpoint_layout(layout: Layout, recipe: Recipe) -> Layout:

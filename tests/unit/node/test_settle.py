@@ -41,7 +41,7 @@ from node.round.settle import (
     vote_of,
 )
 from node.score import REJECTED
-from node.sketch import encode_sketch, sketch_digest
+from node.sketch import agrees, decode_sketch, encode_sketch, sketch_digest
 from node.spec import Artefact
 from node.verify import Observation, Reason, Submission
 from storage import MissingContent
@@ -562,6 +562,16 @@ def test_the_model_sketch_is_of_the_step_with_rows_that_its_digest_draws() -> No
     assert base != model_sketch(PARENT, model, b"\x02" * 32, SPEC)
     assert base != model_sketch(PARENT, moved(1, 2, 3, 0, 0, 1), b"\x01" * 32, SPEC)
     assert model_sketch(PARENT, PARENT, b"\x01" * 32, SPEC) == encode_sketch(row(0))
+
+
+def test_a_model_off_by_less_than_its_sketch_sees_is_not_the_same() -> None:
+    """Why members compare the full vector: near convergence the sketch's rounding is wider than tau."""
+    mine, theirs = moved(1e-4, 0, 0, 0, 0, 0), moved(1e-4, 0, 0, 0, 0, 3e-8)
+    tau = SPEC.number("tau")
+    for digest in (bytes([number]) * 32 for number in range(50)):
+        claimed, expected = (decode_sketch(model_sketch(PARENT, model, digest, SPEC)) for model in (theirs, mine))
+        assert agrees(claimed, expected, tau=tau)
+    assert not same_model(mine, theirs, PARENT, tau=tau)
 
 
 def test_accepted_updates_are_those_that_are_here() -> None:

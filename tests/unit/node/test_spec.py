@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.calibrate import Level
 from node.errors import ConfigError
 from node.spec import MAX_SPEC_BYTES, Artefact, ProbeShard, TaskSpec
 from node.train import Recipe
@@ -117,6 +118,7 @@ def test_every_field_changes_the_bytes() -> None:
         "probe": (SHARD,),
         "collector": "none",
         "sketch_rows": 24,
+        "calibration": (Level("output", "0", "0.1", 1, 0, 1, 0),),
     }
     written = {tiny_spec().to_bytes()}
     names = set(TaskSpec.__dataclass_fields__)
