@@ -58,7 +58,7 @@ class AttackKind:
 
     An attack on the update itself forges it; one on the protocol leaves it and is carried out by the round's
     machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes), `malforms` (one
-    whose bytes are broken or missing, see `Malformation`) and `skips_work` (a verifier that guesses).
+    whose bytes are broken or missing, see `Malformation`), `skips_work` (a verifier that guesses) and `copies_votes`.
     """
 
     name: str
@@ -70,6 +70,7 @@ class AttackKind:
     copies_commitment: bool = False
     malforms: bool = False
     skips_work: bool = False
+    copies_votes: bool = False
 
     def forge(self, update: FloatArray, *, context: ForgeContext) -> FloatArray:
         """(d,) float32: what is sent in place of the honest `update` (d,) float32. Raises as `check`."""
@@ -169,3 +170,4 @@ _add(
     )
 )
 _add(AttackKind("lazy_verifier", "verifier", "guesses instead of evaluating", skips_work=True))
+_add(AttackKind("vote_copier", "verifier", "repeats another member's commitment and reveal", copies_votes=True))

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from node.attacks import ATTACKS, AttackSpec, ForgeContext, Malformation
 from node.codec import CODECS
 from node.data import Dataset
-from node.message import Message
+from node.message import Kind, Message
 from node.model import flatten
 from node.round.actor import Context
-from node.round.settle import RoundFacts
+from node.round.settle import RoundFacts, observed_digest
 from node.round.trainer import Trainer
 from node.round.verifier import Verifier
 from node.score import ACCEPTED_BASE
@@ -147,6 +147,28 @@ class LazyVerifier(Verifier):
         """It checks nothing."""
 
 
+class VoteCopier(LazyVerifier):
+    """Evaluates nothing: repeats the commitment of a peer and, once that one reveals, its reveal."""
+
+    def _commit(self, facts: RoundFacts) -> bool:
+        peers = [m for m in self.heard(facts.round, Kind.OBSERVED) if m.node != self.context.node]
+        if self.done(facts.round, f"said:{Kind.OBSERVED.value}:0"):
+            return self.say(facts.round, Kind.OBSERVED, {})
+        if not peers:
+            return False
+        copied = bytes.fromhex(peers[0].body["commitment"])
+        self.record(facts.round, "copied", victim=peers[0].node)
+        signature = self.context.signer.sign_digest(observed_digest(facts, self.context.node, copied))
+        return self.say(facts.round, Kind.OBSERVED, {"commitment": copied.hex(), "signature": signature.hex()})
+
+    def _reveal(self, facts: RoundFacts) -> bool:
+        if not self.done(facts.round, "copied"):
+            return False
+        victim = self.recall(facts.round, "copied")["victim"]
+        opened = next((m for m in self.heard(facts.round, Kind.REVEALED) if m.node == victim), None)
+        return opened is not None and self.say(facts.round, Kind.REVEALED, dict(opened.body))
+
+
 def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: AttackSpec | None) -> Trainer:
     """The honest trainer, or the one that carries out `attack`."""
     if attack is None:
@@ -161,5 +183,10 @@ def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: Atta
 
 def make_verifier(context: Context, *, run_seed: int, attack: AttackSpec | None, patience_s: int) -> Verifier:
     """The honest verifier, or the one that carries out `attack`."""
-    kind = LazyVerifier if attack is not None and ATTACKS.get(attack.name).skips_work else Verifier
+    flags = None if attack is None else ATTACKS.get(attack.name)
+    kind = Verifier
+    if flags is not None and flags.skips_work:
+        kind = LazyVerifier
+    elif flags is not None and flags.copies_votes:
+        kind = VoteCopier
     return kind(context, run_seed=run_seed, patience_s=patience_s)
