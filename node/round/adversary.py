@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from node import train as training
 from node.attacks import ATTACKS, AttackSpec, ForgeContext, Malformation
 from node.codec import CODECS
 from node.data import Dataset
 from node.message import Kind, Message
 from node.model import flatten
+from node.replay.run import Advance
 from node.round.actor import Context
 from node.round.settle import RoundFacts, observed_digest
 from node.round.trainer import Trainer
 from node.round.verifier import Verifier
 from node.score import ACCEPTED_BASE
 from node.seeds import derive_seed
+from node.train import TrainerState
 from node.verify import Observation, Reason
 from storage import encode
 
@@ -51,6 +56,24 @@ class ForgingTrainer(Trainer):
                 report = posted.args["report"]
                 return flatten(self.context.model(report.model)) - flatten(self.context.model(report.parent))
         return None
+
+
+class SkippingTrainer(Trainer):
+    """Leaves out a share of its steps, by default every second, and says nothing."""
+
+    def __init__(self, context: Context, data: Dataset, *, run_seed: int, strength: str | None = None) -> None:
+        super().__init__(context, data, run_seed=run_seed)
+        self._share = float(strength or 0.5)
+
+    def advancing(self, trainer: training.Trainer) -> Advance:
+        def go(state: TrainerState, steps: int) -> TrainerState:
+            for _ in range(steps):
+                # The skipped ones lie evenly: step t is left out where t times the share passes a whole number.
+                done, due = int(state.step * self._share), int((state.step + 1) * self._share)
+                state = replace(state, step=state.step + 1) if due > done else trainer.advance(state, 1)
+            return state
+
+        return go
 
 
 class CopycatTrainer(Trainer):
@@ -176,6 +199,8 @@ def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: Atta
     kind = ATTACKS.get(attack.name)
     if kind.copies_commitment:
         return CopycatTrainer(context, data, run_seed=run_seed)
+    if kind.skips_steps:
+        return SkippingTrainer(context, data, run_seed=run_seed, strength=attack.strength)
     if kind.malforms:
         return MalformedTrainer(context, data, run_seed=run_seed, strength=attack.strength)
     return ForgingTrainer(context, data, run_seed=run_seed, attack=attack.name, strength=attack.strength)
