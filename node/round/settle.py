@@ -194,7 +194,8 @@ def compile_dossier(
         verify_message(message, facts.scope, _signer(facts, message.node))
     opened = _opened_claims(of_kind[Kind.CLAIM_OPENED], claims)
     if committed is not None:
-        opened = {node: said for node, said in opened.items() if _same(committed(node), said)}
+        # A claim that its checkpoints do not bear out has no rows, and so agrees with nothing.
+        opened = {n: said if _same(committed(n), said) else said[:0] for n, said in opened.items()}
     votes, observations = _revealed(facts, of_kind[Kind.REVEALED], promised, load)
     digest = roster_digest(roster).hex()
     checks: dict[int, frozenset[int]] = {}
