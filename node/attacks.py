@@ -58,7 +58,8 @@ class AttackKind:
 
     An attack on the update itself forges it; one on the protocol leaves it and is carried out by the round's
     machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes), `malforms` (one
-    whose bytes are broken or missing, see `Malformation`) and `skips_work` (a verifier that guesses).
+    whose bytes are broken or missing, see `Malformation`), `skips_work` (a verifier that guesses), `copies_votes` and
+    `skips_steps` (a trainer that leaves steps out: seen in replay mode alone).
     """
 
     name: str
@@ -70,6 +71,8 @@ class AttackKind:
     copies_commitment: bool = False
     malforms: bool = False
     skips_work: bool = False
+    copies_votes: bool = False
+    skips_steps: bool = False
 
     def forge(self, update: FloatArray, *, context: ForgeContext) -> FloatArray:
         """(d,) float32: what is sent in place of the honest `update` (d,) float32. Raises as `check`."""
@@ -115,6 +118,10 @@ def _positive(text: str) -> bool:
         return math.isfinite(float(text)) and float(text) > 0
     except ValueError:
         return False
+
+
+def _share(text: str) -> bool:
+    return _positive(text) and float(text) <= 1
 
 
 def _generator(context: ForgeContext, name: str) -> np.random.Generator:
@@ -168,4 +175,16 @@ _add(
         malforms=True,
     )
 )
+_add(
+    AttackKind(
+        "skip_steps",
+        "trainer",
+        "leaves out a share of its steps",
+        _honest,
+        "a share in (0, 1]",
+        _share,
+        skips_steps=True,
+    )
+)
 _add(AttackKind("lazy_verifier", "verifier", "guesses instead of evaluating", skips_work=True))
+_add(AttackKind("vote_copier", "verifier", "repeats another member's commitment and reveal", copies_votes=True))

@@ -17,8 +17,11 @@ from node.findings import Findings, blame, same
 from node.message import Scope
 from node.model import Evaluator
 from node.record import Manifest, RoundRecord
+from node.replay.movement import same_movement
+from node.replay.segments import with_replays
 from node.round.facts import facts_of
 from node.round.gather import fetch, fetch_record, gather, load_model, open_shard
+from node.round.replays import Replays
 from node.round.settle import (
     Dossier,
     RoundFacts,
@@ -32,7 +35,7 @@ from node.round.settle import (
     same_model,
     submission_entries,
 )
-from node.sketch import agrees, decode_sketch, encode_sketch
+from node.sketch import decode_sketch, encode_sketch
 from node.source import Source
 from node.spec import Artefact, TaskSpec
 from node.task import TASKS
@@ -100,7 +103,12 @@ def _audit_round(source: Source, spec: TaskSpec, round_: int, findings: Findings
     _check_beacon(source, facts, findings)
     _check_artefacts(source, spec, facts, record, findings)
     with blame(f"{where}: evidence"):
-        dossier = compile_dossier(facts, list(record.evidence), lambda a: fetch_record(source.store, a.digest))
+        committed = (
+            None if spec.replay is None else _replays(source, spec, facts, _inputs(source, spec, facts)).committed
+        )
+        dossier = compile_dossier(
+            facts, list(record.evidence), lambda a: fetch_record(source.store, a.digest), committed
+        )
     findings.add("signature", count=len(record.evidence))
     _check_results(facts, spec, dossier, record, findings)
     derived = make_report(facts, dossier, record)
@@ -203,22 +211,7 @@ def _check_results(
 def _replay_round(source: Source, spec: TaskSpec, facts: RoundFacts, record: RoundRecord, findings: Findings) -> None:
     """Fetch, re-execute the probes, and recompute the aggregate."""
     where, store, tau = f"round {facts.round}", source.store, spec.number("tau")
-    key = source.view.probe_key(facts.round)
-    if key is None:
-        raise AuditFailed(f"{where}: a report was posted but the probe shard was never opened")
-    with blame(f"{where}: probe shard"):
-        shard = open_shard(store, spec, facts.round, key)
-    with blame(f"{where}: parent model"):
-        parent = load_model(store, spec, facts.parent)
-    inputs = RoundInputs(
-        task=facts.task,
-        round=facts.round,
-        beacon=facts.seed,
-        parent=parent,
-        probe=probe_batch(shard, beacon=facts.seed, size=spec.probe_batch),
-        stakes=facts.stakes,
-        reputations=facts.reputations,
-    )
+    inputs = _inputs(source, spec, facts)
     submissions = gather(
         list(facts.commitments),
         store=store,
@@ -238,19 +231,55 @@ def _replay_round(source: Source, spec: TaskSpec, facts: RoundFacts, record: Rou
         member=facts.committee[0].signer,
         own_node=0,
     )
+    if spec.replay is not None:
+        seen = with_replays(
+            seen,
+            spec,
+            inputs,
+            replays=_replays(source, spec, facts, inputs).executed(seen.sketches),
+            slots=facts.trainer_slots,
+            member=facts.committee[0].signer,
+        )
+        findings.add("segment", count=spec.replay.drawn * len(seen.sketches))
     for node, slot in sorted(facts.trainer_slots.items()):
         agreed = record.sketches.get(node)
         if agreed is not None:
-            if node not in seen.sketches or not agrees(decode_sketch(agreed), seen.sketches[node], tau=tau):
+            own = seen.sketches.get(node)
+            if own is None or not same_movement(decode_sketch(agreed), own, groups=spec.sketch_groups, tau=tau):
                 raise AuditFailed(f"{where}: node {node}: the agreed sketch is not that of its update")
-            findings.add("sketch", "exact" if encode_sketch(seen.sketches[node]) == agreed else "tolerance")
+            findings.add("sketch", "exact" if encode_sketch(own) == agreed else "tolerance")
         _compare_vote(where, node, seen.votes[slot], record, slot, findings)
     _replay_model(source, spec, facts, record, submissions, findings)
 
 
+def _inputs(source: Source, spec: TaskSpec, facts: RoundFacts) -> RoundInputs:
+    """What every member of the round shared before it verified."""
+    where, store = f"round {facts.round}", source.store
+    key = source.view.probe_key(facts.round)
+    if key is None:
+        raise AuditFailed(f"{where}: a report was posted but the probe shard was never opened")
+    with blame(f"{where}: probe shard"):
+        shard = open_shard(store, spec, facts.round, key)
+    with blame(f"{where}: parent model"):
+        parent = load_model(store, spec, facts.parent)
+    return RoundInputs(
+        task=facts.task,
+        round=facts.round,
+        beacon=facts.seed,
+        parent=parent,
+        probe=probe_batch(shard, beacon=facts.seed, size=spec.probe_batch),
+        stakes=facts.stakes,
+        reputations=facts.reputations,
+    )
+
+
+def _replays(source: Source, spec: TaskSpec, facts: RoundFacts, inputs: RoundInputs) -> Replays:
+    return Replays(source.store, spec, inputs, {entry.node: entry for entry in facts.commitments})
+
+
 def _compare_vote(where: str, node: int, vote: int, record: RoundRecord, slot: int, findings: Findings) -> None:
     score = record.trainer_scores[slot]
-    if record.reasons.get(node) in (Reason.NO_CLAIM, Reason.SKETCH_MISMATCH):
+    if record.reasons.get(node) in (Reason.NO_CLAIM, Reason.SKETCH_MISMATCH, Reason.REPLAY_MISMATCH):
         return  # rejected at agreement: the members' votes accepted it
     if vote == score:
         findings.add("vote")

@@ -39,6 +39,7 @@ class SimulationConfig:
     codec: str = "raw"
     settlement: str = "words"
     collector: str = "owner"
+    verification: str = "output"
     chain: str = "tester"
     store: str = "disk"
 
@@ -49,7 +50,11 @@ class SimulationConfig:
                 raise ConfigError(f"--{name} {value} is out of range", hint=f"give {low} to {high}")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"--seed {self.seed} is out of range", hint="give 0 to 2^63 - 1")
-        for name, valid in (("settlement", ("words", "root")), ("collector", ("owner", "none"))):
+        for name, valid in (
+            ("settlement", ("words", "root")),
+            ("collector", ("owner", "none")),
+            ("verification", ("output", "replay")),
+        ):
             if getattr(self, name) not in valid:
                 raise ConfigError(f"--{name} {getattr(self, name)!r} is not known", hint=f"give {' or '.join(valid)}")
         TASKS.get(self.task)

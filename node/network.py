@@ -125,6 +125,7 @@ def establish(
         seed=config.seed,
         secret=secret,
         overrides=overrides,
+        public=(config.partition, config.nodes) if config.verification == "replay" else None,
     )
     step("registering nodes")
     members = tuple(Member(person, _register(ledger, person)) for person in people)

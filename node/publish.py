@@ -10,19 +10,22 @@ import numpy as np
 from ledger import TaskParams
 from ledger.types import Mode
 from ledger.words import words_for
-from node.committee import committee_risk, warn_if_weak
 from node.calibrate import Calibration
+from node.committee import committee_risk, warn_if_weak
 from node.data import Dataset, Split, split
 from node.errors import ConfigError
 from node.model import initial_parameters, layout_of
+from node.partition import partition
 from node.probe import key_hash, seal, shard_key
 from node.seeds import derive_seed
-from node.spec import Artefact, ProbeShard, TaskSpec
+from node.spec import Artefact, ProbeShard, PublicShard, ReplayPlan, TaskSpec
 from node.task import TASKS
+from node.train import Recipe
 from storage import Store, encode
 
 TOKEN = 10**18  # wei in one token
 PROBE_FRACTION, TEST_FRACTION = 0.15, 0.2
+DRAWN_SEGMENTS = 2  # of each submission in replay mode
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,11 @@ def publish_task(
     secret: bytes,
     overrides: Mapping[str, str] | None = None,
     calibration: Calibration | None = None,
+    public: tuple[str, int] | None = None,
 ) -> PublishedTask:
     """Split the data into train, one-time probe shards and test; seal the shards; store genesis, shards and spec.
 
+    `public` (partition, number of shards) makes a task in replay mode: the training data is split and published.
     Raises ConfigError when the data cannot give every round its own shard, or the calibration is of another task.
     """
     kind = TASKS.get(name)
@@ -102,10 +107,24 @@ def publish_task(
         probe=tuple(shards),
         probe_shard=shard_rows,
         probe_batch=max(8, shard_rows * 2 // 3),
+        replay=None if public is None else _publish_shards(store, parts.train, kind.recipe, public, seed),
         **{**derived, **(overrides or {})},
     )
     store.pin(store.put(spec.to_bytes()))
     return PublishedTask(spec, Artefact.of(spec.to_bytes()), parts.train, parts.test)
+
+
+def _publish_shards(store: Store, data: Dataset, recipe: Recipe, public: tuple[str, int], seed: int) -> ReplayPlan:
+    """Store the training data in shards. A segment has as many steps as the recipe has epochs: that divides every
+    shard's run, whatever its size."""
+    kind, count = public
+    shards = []
+    for rows in partition(data.y, count, kind, seed=derive_seed(seed, "partition")):
+        part = data.subset(rows)
+        content = encode({"x": part.x, "y": part.y})
+        store.pin(store.put(content))
+        shards.append(PublicShard(Artefact.of(content), len(part)))
+    return ReplayPlan(recipe.epochs, DRAWN_SEGMENTS, derive_seed(seed, "batches"), tuple(shards))
 
 
 def task_params(

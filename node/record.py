@@ -38,6 +38,27 @@ def _exact(record: R, data: bytes) -> R:
 
 
 @dataclass(frozen=True)
+class CheckpointList:
+    """Where a trainer's checkpoints are: the position-bound root of their digests, and the stored list of these."""
+
+    root: bytes
+    digests: Artefact  # content: 32 bytes a checkpoint, in order
+
+    def to_json(self) -> list[Any]:
+        """The canonical form."""
+        return [self.root.hex(), self.digests.to_json()]
+
+    @staticmethod
+    def from_json(data: Any) -> CheckpointList:
+        """Inverse of `to_json`; the record around it is compared byte for byte."""
+        root, digests = data
+        found = CheckpointList(bytes.fromhex(root), Artefact.from_json(digests))
+        if len(found.root) != 32:
+            raise ValueError(f"a root has 32 bytes, not {len(found.root)}")
+        return found
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a trainer commits to: one update for one parent in one round."""
 
@@ -47,6 +68,7 @@ class Manifest:
     parent: bytes  # digest of the model it trained from
     update: Artefact
     codec: str
+    checkpoints: CheckpointList | None = None  # replay mode
 
     def to_bytes(self) -> bytes:
         """Canonical bytes; their SHA-256 is the committed digest."""
@@ -59,13 +81,15 @@ class Manifest:
                 "parent": self.parent.hex(),
                 "update": self.update.to_json(),
                 "codec": self.codec,
+                "checkpoints": [] if self.checkpoints is None else self.checkpoints.to_json(),
             }
         )
 
     @staticmethod
     def from_bytes(data: bytes) -> Manifest:
         """Parse untrusted bytes. Raises PeerError."""
-        body = _parse(data, "manifest", {"task", "round", "node", "parent", "update", "codec"}, MAX_MANIFEST_BYTES)
+        names = {"task", "round", "node", "parent", "update", "codec", "checkpoints"}
+        body = _parse(data, "manifest", names, MAX_MANIFEST_BYTES)
         try:
             found = Manifest(
                 task=int(body["task"]),
@@ -74,6 +98,7 @@ class Manifest:
                 parent=bytes.fromhex(body["parent"]),
                 update=Artefact.from_json(body["update"]),
                 codec=str(body["codec"]),
+                checkpoints=CheckpointList.from_json(body["checkpoints"]) if body["checkpoints"] != [] else None,
             )
         except _MALFORMED as error:
             raise PeerError(f"malformed manifest: {error}") from error

@@ -17,7 +17,7 @@ from node.errors import ConfigError
 from node.model import Layout
 from node.sketch import MAX_K, K
 from node.sketch.level import LevelName
-from node.train import Recipe
+from node.train import MOMENTS, Recipe
 from storage import canonical_json, cid_of, digest_of, parse_canonical_json
 
 SPEC_VERSION = 1
@@ -70,6 +70,47 @@ class ProbeShard:
 
 
 @dataclass(frozen=True)
+class PublicShard:
+    """Training data that anybody may fetch: its container and its number of samples."""
+
+    data: Artefact
+    rows: int
+
+
+@dataclass(frozen=True)
+class ReplayPlan:
+    """What makes training repeatable by others, in replay mode (DESIGN §4). The trainer chooses none of it.
+
+    A checkpoint every `segment` steps, of which the beacon draws `drawn` segments of each submission to be executed
+    again; the trainer in slot s holds shard s mod the number of shards; batch orders follow from `batch_seed`. The
+    numeric profile is float32, one thread, deterministic kernels. Raises ConfigError on values out of range.
+    """
+
+    segment: int
+    drawn: int
+    batch_seed: int
+    shards: tuple[PublicShard, ...]
+
+    def __post_init__(self) -> None:
+        sizes = (self.segment, self.drawn, *(shard.rows for shard in self.shards))
+        if not self.shards or any(type(size) is not int or size < 1 for size in sizes):
+            raise ConfigError("a replay plan needs shards with samples, and at least one step and one drawn segment")
+        if type(self.batch_seed) is not int or not 0 <= self.batch_seed < 2**63:
+            raise ConfigError(f"batch_seed must be an integer in [0, 2^63), got {self.batch_seed!r:.99}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical form."""
+        shards = [{"data": shard.data.to_json(), "rows": shard.rows} for shard in self.shards]
+        return {"segment": self.segment, "drawn": self.drawn, "batch_seed": self.batch_seed, "shards": shards}
+
+    @staticmethod
+    def from_json(data: Any) -> ReplayPlan:
+        """Inverse of `to_json`; the caller checks the spelling. Raises ConfigError, or LookupError and its like."""
+        shards = tuple(PublicShard(Artefact.from_json(item["data"]), item["rows"]) for item in data["shards"])
+        return ReplayPlan(data["segment"], data["drawn"], data["batch_seed"], shards)
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """What the owner publishes. Decimal fields are strings; see `number`."""
 
@@ -102,6 +143,7 @@ class TaskSpec:
     shapley_truncate: str = "0.01"  # of the round's gain
     collector: str = "owner"  # who logs commits and reveals for all: the task's owner, or `none`
     calibration: tuple[Level, ...] = ()  # what tau and the bounds were derived from; empty: not calibrated
+    replay: ReplayPlan | None = None  # None: output mode
     version: int = field(default=SPEC_VERSION)
 
     def __post_init__(self) -> None:
@@ -123,6 +165,8 @@ class TaskSpec:
             raise ConfigError(f"collector of a task is `owner` or `none`, got {self.collector!r:.99}")
         if len({level.name for level in self.calibration}) != len(self.calibration):
             raise ConfigError("a task is calibrated once at each level")
+        if self.replay is not None and self.codec != "raw":
+            raise ConfigError(f"a task in replay mode has the codec raw, got {self.codec!r:.99}", hint="--codec raw")
         if any(len(shard.key_hash) != 32 for shard in self.probe):
             raise ConfigError("the key hash of a probe shard has 32 bytes")
 
@@ -154,6 +198,11 @@ class TaskSpec:
         return total
 
     @property
+    def sketch_groups(self) -> int:
+        """Groups of rows that are judged apart: in replay mode the weights and each array of the optimiser."""
+        return 1 if self.replay is None else 1 + len(MOMENTS[self.recipe.optimiser])
+
+    @property
     def max_update_bytes(self) -> int:
         """Upper bound of an encoded update: float32 values plus a header."""
         return 4 * self.parameters + 65_536
@@ -167,6 +216,7 @@ class TaskSpec:
         body["recipe"] = {f.name: _plain(getattr(self.recipe, f.name), f.type) for f in fields(self.recipe)}
         body["calibration"] = [level.to_json() for level in self.calibration]
         body["probe"] = [_shard_json(shard) for shard in self.probe]
+        body["replay"] = {} if self.replay is None else self.replay.to_json()
         return canonical_json(body)
 
     @property
@@ -195,6 +245,7 @@ class TaskSpec:
                 ProbeShard(Artefact.from_json(shard["sealed"]), bytes.fromhex(shard["key_hash"]))
                 for shard in body["probe"]
             )
+            body["replay"] = ReplayPlan.from_json(body["replay"]) if body["replay"] != {} else None
             spec = TaskSpec(**body)
             exact = spec.to_bytes() == data
         except ConfigError:

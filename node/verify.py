@@ -49,6 +49,7 @@ class Reason(Enum):
     NEGATIVE_COSINE = "negative_cosine"  # points away from the median of the others
     NO_CLAIM = "no_claim"  # no sketch claimed, or the claim was not opened
     SKETCH_MISMATCH = "sketch_mismatch"  # the claimed sketch is not the committee's
+    REPLAY_MISMATCH = "replay_mismatch"  # a drawn segment, executed again, ends elsewhere than the trainer's
     SILENT = "silent"  # a drawn member that revealed no observation
     UNSEEN = "unseen"  # a drawn member that says it was not served most of what the others accepted
     FALSE_OBSERVATION = "false_observation"  # a member's address-bound sketches are wrong

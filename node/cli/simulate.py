@@ -59,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="owner|none",
         help="who logs commits and reveals for all; none: each trainer its own",
     )
+    parser.add_argument(
+        "--verification",
+        default=default.verification,
+        metavar="output|replay",
+        help="agree on probe outputs, or execute drawn segments of training on public shards again",
+    )
     parser.add_argument("--chain", default=default.chain, metavar="tester|URL")
     parser.add_argument("--store", default=default.store, metavar="disk|URL")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/TASK-SEED-HASH)")
@@ -93,6 +99,7 @@ def config_of(args: argparse.Namespace) -> SimulationConfig:
         codec=args.codec,
         settlement=args.settlement,
         collector=args.collector,
+        verification=args.verification,
         chain=args.chain,
         store=args.store,
     )

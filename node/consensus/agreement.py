@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ledger import lower_median as lower_median_vote
 from node.consensus.innovation import FULL, innovation
+from node.replay.movement import same_movement
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
-from node.sketch import K, agrees, lower_median
+from node.sketch import K, lower_median
 from node.verify import Observation, Reason
 
 AGREEMENT_RANGE = 8_192  # lanes; a vote this far from the committee's score counts as fully wrong
@@ -58,6 +59,8 @@ def agree(
     sketch_rows: int = K,
     public: Sequence[int] = (),
     seed: bytes = bytes(32),
+    groups: int = 1,
+    mismatch: Reason = Reason.SKETCH_MISMATCH,
 ) -> Outcome:
     """Lower median of votes over seats, then the sketch rule; members are scored by nearness and by what they add.
 
@@ -68,7 +71,8 @@ def agree(
     A trainer's lane is the lower median of its non-zero votes, one per seat (0 where nobody voted). An accepted lane
     falls to 1 when the trainer claimed no sketch or its claim differs from the coordinate-wise lower median of the
     members' sketches by more than `tau` (relative L2, plus √k grid steps for rounding). Members' sketches of other
-    than `sketch_rows` rows do not count.
+    than `sketch_rows` rows do not count. In replay mode sketches have `groups` equal parts, each of which must agree,
+    and one that does not is called `mismatch`.
     """
     medians = [_median_lane(evidence, slot) for slot in range(trainer_lanes)]
     scores = list(medians)
@@ -81,13 +85,13 @@ def agree(
         rows = _seat_sketches(evidence, node, sketch_rows)
         claim = evidence.claims.get(node)
         if not rows:  # votes without a single sketch behind them prove nothing
-            reasons[node], scores[slot] = Reason.SKETCH_MISMATCH, REJECTED
+            reasons[node], scores[slot] = mismatch, REJECTED
             continue
         sketches[node] = lower_median(np.stack(rows))
         if claim is None:
             reasons[node] = Reason.NO_CLAIM
-        elif not agrees(claim, sketches[node], tau=tau):
-            reasons[node] = Reason.SKETCH_MISMATCH
+        elif not same_movement(claim, sketches[node], groups=groups, tau=tau):
+            reasons[node] = mismatch
         else:
             reasons[node] = Reason.ACCEPTED
         if reasons[node] is not Reason.ACCEPTED:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from node import train as training
 from node.attacks import ATTACKS, AttackSpec, ForgeContext, Malformation
 from node.codec import CODECS
 from node.data import Dataset
-from node.message import Message
+from node.message import Kind, Message
 from node.model import flatten
+from node.replay.run import Advance
 from node.round.actor import Context
-from node.round.settle import RoundFacts
+from node.round.settle import RoundFacts, observed_digest
 from node.round.trainer import Trainer
 from node.round.verifier import Verifier
 from node.score import ACCEPTED_BASE
 from node.seeds import derive_seed
+from node.train import TrainerState
 from node.verify import Observation, Reason
 from storage import encode
 
@@ -51,6 +56,24 @@ class ForgingTrainer(Trainer):
                 report = posted.args["report"]
                 return flatten(self.context.model(report.model)) - flatten(self.context.model(report.parent))
         return None
+
+
+class SkippingTrainer(Trainer):
+    """Leaves out a share of its steps, by default every second, and says nothing."""
+
+    def __init__(self, context: Context, data: Dataset, *, run_seed: int, strength: str | None = None) -> None:
+        super().__init__(context, data, run_seed=run_seed)
+        self._share = float(strength or 0.5)
+
+    def advancing(self, trainer: training.Trainer) -> Advance:
+        def go(state: TrainerState, steps: int) -> TrainerState:
+            for _ in range(steps):
+                # The skipped ones lie evenly: step t is left out where t times the share passes a whole number.
+                done, due = int(state.step * self._share), int((state.step + 1) * self._share)
+                state = replace(state, step=state.step + 1) if due > done else trainer.advance(state, 1)
+            return state
+
+        return go
 
 
 class CopycatTrainer(Trainer):
@@ -147,6 +170,28 @@ class LazyVerifier(Verifier):
         """It checks nothing."""
 
 
+class VoteCopier(LazyVerifier):
+    """Evaluates nothing: repeats the commitment of a peer and, once that one reveals, its reveal."""
+
+    def _commit(self, facts: RoundFacts) -> bool:
+        peers = [m for m in self.heard(facts.round, Kind.OBSERVED) if m.node != self.context.node]
+        if self.done(facts.round, f"said:{Kind.OBSERVED.value}:0"):
+            return self.say(facts.round, Kind.OBSERVED, {})
+        if not peers:
+            return False
+        copied = bytes.fromhex(peers[0].body["commitment"])
+        self.record(facts.round, "copied", victim=peers[0].node)
+        signature = self.context.signer.sign_digest(observed_digest(facts, self.context.node, copied))
+        return self.say(facts.round, Kind.OBSERVED, {"commitment": copied.hex(), "signature": signature.hex()})
+
+    def _reveal(self, facts: RoundFacts) -> bool:
+        if not self.done(facts.round, "copied"):
+            return False
+        victim = self.recall(facts.round, "copied")["victim"]
+        opened = next((m for m in self.heard(facts.round, Kind.REVEALED) if m.node == victim), None)
+        return opened is not None and self.say(facts.round, Kind.REVEALED, dict(opened.body))
+
+
 def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: AttackSpec | None) -> Trainer:
     """The honest trainer, or the one that carries out `attack`."""
     if attack is None:
@@ -154,6 +199,8 @@ def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: Atta
     kind = ATTACKS.get(attack.name)
     if kind.copies_commitment:
         return CopycatTrainer(context, data, run_seed=run_seed)
+    if kind.skips_steps:
+        return SkippingTrainer(context, data, run_seed=run_seed, strength=attack.strength)
     if kind.malforms:
         return MalformedTrainer(context, data, run_seed=run_seed, strength=attack.strength)
     return ForgingTrainer(context, data, run_seed=run_seed, attack=attack.name, strength=attack.strength)
@@ -161,5 +208,10 @@ def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: Atta
 
 def make_verifier(context: Context, *, run_seed: int, attack: AttackSpec | None, patience_s: int) -> Verifier:
     """The honest verifier, or the one that carries out `attack`."""
-    kind = LazyVerifier if attack is not None and ATTACKS.get(attack.name).skips_work else Verifier
+    flags = None if attack is None else ATTACKS.get(attack.name)
+    kind = Verifier
+    if flags is not None and flags.skips_work:
+        kind = LazyVerifier
+    elif flags is not None and flags.copies_votes:
+        kind = VoteCopier
     return kind(context, run_seed=run_seed, patience_s=patience_s)

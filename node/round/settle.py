@@ -42,7 +42,7 @@ from node.round.standing import Standing
 from node.round.view import ROOT_MODE, Commitment
 from node.sketch import decode_sketch, encode_sketch, grid_of, sketch, sketch_digest
 from node.spec import Artefact, TaskSpec
-from node.verify import Observation, Submission
+from node.verify import Observation, Reason, Submission
 from node.weight import WEIGHTINGS, normalise
 from storage import canonical_json
 
@@ -163,13 +163,22 @@ def agreed_roster(facts: RoundFacts, rosters: Sequence[Message], acks: Sequence[
     return None
 
 
-def compile_dossier(facts: RoundFacts, messages: Sequence[Message], load: Callable[[Artefact], bytes]) -> Dossier:
+Committed = Callable[[int], NDArray[np.int32] | None]
+"""By trainer: the sketch that its committed checkpoints have, None where they are not what they should be."""
+
+
+def compile_dossier(
+    facts: RoundFacts,
+    messages: Sequence[Message],
+    load: Callable[[Artefact], bytes],
+    committed: Committed | None = None,
+) -> Dossier:
     """Check every signature and binding of a round's evidence and put it in order.
 
     `load` fetches an observation record by digest; its errors pass, since what is not here yet is nobody's fault. A
     member whose revealed record is malformed, or not what it committed to, or votes where nothing was submitted, counts
     as silent: what one member sends stops nobody else. Raises PeerError when there is no agreed roster or a signature
-    is wrong.
+    is wrong. In replay mode `committed` judges each opened claim by the checkpoints behind it.
     """
     messages = sorted(messages, key=lambda m: m.key)
     for message in messages:
@@ -180,11 +189,14 @@ def compile_dossier(facts: RoundFacts, messages: Sequence[Message], load: Callab
     roster = agreed_roster(facts, of_kind[Kind.ROSTER], of_kind[Kind.ROSTER_ACK])
     if roster is None:
         raise PeerError(f"round {facts.round}: no roster has acknowledgements of {facts.params.quorum} seats")
-    claims, committed = roster_entries(roster, Kind.CLAIM), roster_entries(roster, Kind.OBSERVED)
-    for message in (*claims.values(), *committed.values()):
+    claims, promised = roster_entries(roster, Kind.CLAIM), roster_entries(roster, Kind.OBSERVED)
+    for message in (*claims.values(), *promised.values()):
         verify_message(message, facts.scope, _signer(facts, message.node))
     opened = _opened_claims(of_kind[Kind.CLAIM_OPENED], claims)
-    votes, observations = _revealed(facts, of_kind[Kind.REVEALED], committed, load)
+    if committed is not None:
+        # A claim that its checkpoints do not bear out has no rows, and so agrees with nothing.
+        opened = {n: said if _same(committed(n), said) else said[:0] for n, said in opened.items()}
+    votes, observations = _revealed(facts, of_kind[Kind.REVEALED], promised, load)
     digest = roster_digest(roster).hex()
     checks: dict[int, frozenset[int]] = {}
     for message in of_kind[Kind.CHECKED]:
@@ -201,6 +213,10 @@ def compile_dossier(facts: RoundFacts, messages: Sequence[Message], load: Callab
         checks=checks,
     )
     return Dossier(tuple(messages), evidence, votes)
+
+
+def _same(found: NDArray[np.int32] | None, said: NDArray[np.int32]) -> bool:
+    return found is not None and encode_sketch(found) == encode_sketch(said)
 
 
 def _is_nodes(value: object) -> TypeGuard[list[int]]:
@@ -299,9 +315,11 @@ def outcome_of(facts: RoundFacts, spec: TaskSpec, dossier: Dossier) -> Outcome:
         tau=spec.number("tau"),
         trainer_lanes=len(facts.trainer_slots),
         verifier_lanes=len(facts.verifier_slots),
-        sketch_rows=spec.sketch_rows,
+        sketch_rows=spec.sketch_rows * spec.sketch_groups,
         public=facts.standing.scores(Role.TRAINER),
         seed=facts.seed,
+        groups=spec.sketch_groups,
+        mismatch=Reason.SKETCH_MISMATCH if spec.replay is None else Reason.REPLAY_MISMATCH,
     )
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ledger import Clock, Phase, Role, update_commitment
+from node import train as training
 from node.codec import CODECS
 from node.data import Dataset
 from node.message import Kind
-from node.model import flatten
-from node.record import Manifest
+from node.model import Parameters, flatten
+from node.record import CheckpointList, Manifest
+from node.replay.checkpoint import checkpoint_bytes, checkpoint_tree, read_checkpoint
+from node.replay.run import Advance, recorded
+from node.replay.segments import drawn_segments, segments_sketch
 from node.round.actor import Actor, Context
 from node.round.collect import DIRECT_FROM, collect_time
 from node.round.gather import open_shard
+from node.round.replays import public_shard, trainer_of
 from node.round.settle import agreed_roster, claim_digest
 from node.round.view import Commitment
 from node.seeds import derive_bytes, derive_seed
 from node.sketch import decode_sketch, encode_sketch
 from node.spec import Artefact
 from node.task import TASKS
-from node.train import train
+from node.train import TrainerState
 from node.verify import RoundInputs, decode_update, output_sketch, outputs_of, probe_batch
 from storage import encode
 
@@ -52,20 +59,54 @@ class Trainer(Actor):
         parent_digest = self.view.parent(round_)
         parent = context.model(parent_digest)
         with context.metrics.phase("train"):
-            module = TASKS.get(context.spec.name).module(context.spec.shape, context.spec.classes)
-            seed = derive_seed(self.run_seed, "train", round_, context.node)
-            trained = train(module, parent, self.data, context.spec.recipe, seed=seed)
-            update = self.forge(round_, flatten(trained) - flatten(parent))
+            states = self._run(round_, parent)
+            update = self.forge(round_, flatten(states[-1].params) - flatten(parent))
         with context.metrics.phase("encode"):
             payload = self.payload(update)
             manifest = Manifest(
-                context.task, round_, context.node, parent_digest, Artefact.of(payload), context.spec.codec
+                context.task,
+                round_,
+                context.node,
+                parent_digest,
+                Artefact.of(payload),
+                context.spec.codec,
+                self._keep_checkpoints(round_, states),
             ).to_bytes()
         # Bytes stay private until the reveal: a commitment that others could copy early protects nobody.
         context.journal.write_blob(f"update-{round_}", payload)
         context.journal.write_blob(f"manifest-{round_}", manifest)
         self.record(round_, "trained", manifest=Artefact.of(manifest).to_json())
         return True
+
+    def _run(self, round_: int, parent: Parameters) -> list[TrainerState]:
+        """The states at the ends of this round's segments: the whole run is one in output mode."""
+        spec, node = self.context.spec, self.context.node
+        if spec.replay is None:
+            module = TASKS.get(spec.name).module(spec.shape, spec.classes)
+            trainer = training.Trainer(
+                module, self.data, spec.recipe, seed=derive_seed(self.run_seed, "train", round_, node)
+            )
+        else:
+            data = public_shard(self.context.store, spec, self.view.slots(Role.TRAINER)[node])
+            trainer = trainer_of(spec, data, task=self.context.task, round_=round_, node=node)
+        segment = trainer.steps if spec.replay is None else spec.replay.segment
+        return list(recorded(trainer, parent, steps=segment, advance=self.advancing(trainer)).checkpoints)
+
+    def advancing(self, trainer: training.Trainer) -> Advance:
+        """How this node goes from one state to the next. Honest trainers follow the recipe."""
+        return trainer.advance
+
+    def _keep_checkpoints(self, round_: int, states: Sequence[TrainerState]) -> CheckpointList | None:
+        """Write the checkpoints to the journal; what the manifest says of them. None in output mode."""
+        if self.context.spec.replay is None:
+            return None
+        contents = [checkpoint_bytes(state) for state in states]
+        for index, content in enumerate(contents):
+            self.context.journal.write_blob(f"checkpoint-{round_}-{index}", content)
+        digests = [Artefact.of(content).digest for content in contents]
+        packed = b"".join(digests)
+        self.context.journal.write_blob(f"digests-{round_}", packed)
+        return CheckpointList(checkpoint_tree(digests).root, Artefact.of(packed))
 
     def forge(self, round_: int, update: NDArray[np.float32]) -> NDArray[np.float32]:
         """What is sent in the place of the honest update. Honest trainers send it unchanged."""
@@ -144,7 +185,8 @@ class Trainer(Actor):
 
     def published(self, round_: int) -> tuple[str, ...]:
         """Names of the blobs that the reveal puts into the store."""
-        return (f"update-{round_}", f"manifest-{round_}")
+        digests = () if self.context.spec.replay is None else (f"digests-{round_}",)
+        return (f"update-{round_}", f"manifest-{round_}", *digests)
 
     # -- POST ----------------------------------------------------------------------------------------------------
 
@@ -157,6 +199,7 @@ class Trainer(Actor):
         if entry is None or entry.manifest is None:
             return False
         if not self.done(round_, "claimed"):
+            self._publish_checkpoints(round_, seed, ends=False)
             self.record(round_, "claimed", sketch=encode_sketch(self._own_sketch(round_, seed, key)))
         sketch = decode_sketch(self.recall(round_, "claimed")["sketch"])
         return self.say(round_, Kind.CLAIM, {"digest": claim_digest(self.context.node, sketch).hex()})
@@ -174,10 +217,38 @@ class Trainer(Actor):
                 stakes={},
                 reputations={},
             )
+            if context.spec.replay is not None:
+                segments = [
+                    (self._checkpoint(round_, s), self._checkpoint(round_, s + 1)) for s in self._drawn(round_, seed)
+                ]
+                return segments_sketch(segments, context.spec, inputs, node=context.node)
             # From the bytes that were sent, not from memory: a lossy codec must not make an honest claim wrong.
             update = decode_update(context.journal.read_blob(f"update-{round_}"), context.spec)
             outputs = outputs_of(context.evaluator, context.spec, inputs, update)
             return output_sketch(outputs, context.spec, inputs, node=context.node)
+
+    def _checkpoint(self, round_: int, index: int) -> TrainerState:
+        spec = self.context.spec
+        return read_checkpoint(self.context.journal.read_blob(f"checkpoint-{round_}-{index}"), spec.layout, spec.recipe)
+
+    def _segments(self, round_: int) -> int:
+        return len(self.context.journal.read_blob(f"digests-{round_}")) // 32 - 1
+
+    def _drawn(self, round_: int, seed: bytes) -> list[int]:
+        plan = self.context.spec.replay
+        assert plan is not None
+        return drawn_segments(seed, node=self.context.node, segments=self._segments(round_), drawn=plan.drawn)
+
+    def _publish_checkpoints(self, round_: int, seed: bytes, *, ends: bool) -> None:
+        """Replay mode: the drawn segments' starts once the beacon is there; their ends, and the run's, once members are
+        bound to what they executed."""
+        if self.context.spec.replay is None:
+            return
+        last = {self._segments(round_)} if ends else set()
+        with self.context.metrics.phase("store"):
+            for index in sorted({segment + ends for segment in self._drawn(round_, seed)} | last):
+                content = self.context.journal.read_blob(f"checkpoint-{round_}-{index}")
+                self.context.store.pin(self.context.store.put(content))
 
     def _open_claim(self, round_: int) -> bool:
         """Once members of weight q are bound to their observations: open the claim."""
@@ -186,6 +257,8 @@ class Trainer(Actor):
             return False
         if agreed_roster(facts, self.heard(round_, Kind.ROSTER), self.heard(round_, Kind.ROSTER_ACK)) is None:
             return False
+        if not self.done(round_, f"said:{Kind.CLAIM_OPENED.value}:0"):
+            self._publish_checkpoints(round_, facts.seed, ends=True)
         return self.say(round_, Kind.CLAIM_OPENED, {"sketch": self.recall(round_, "claimed")["sketch"]})
 
     @property

@@ -9,7 +9,7 @@ evidence before it signs. A proposer that stalls loses its turn after `attemptS`
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,13 @@ from node.errors import NodeError, PeerError
 from node.message import Kind, Message
 from node.model import Parameters
 from node.record import ObservationRecord, RoundRecord
+from node.replay.movement import same_movement
+from node.replay.segments import segments_sketch, with_replays
 from node.round.actor import Actor, Context
 from node.round.gather import fetch, fetch_record, gather, open_shard
+from node.round.replays import Replays
 from node.round.settle import (
+    Committed,
     Dossier,
     RoundFacts,
     accepted_updates,
@@ -55,7 +59,6 @@ from node.round.settle import (
 )
 from node.round.view import Commitment
 from node.seeds import derive_bytes
-from node.sketch import agrees
 from node.spec import Artefact
 from node.verify import Observation, Reason, RoundInputs, Submission, observe, output_sketch, outputs_of, probe_batch
 from storage import CidMismatch, MissingContent, TooLarge, encode
@@ -74,6 +77,7 @@ class Verifier(Actor):
         self.run_seed = run_seed
         self._round = 0
         self._submissions: list[Submission] = []
+        self._replays: Replays | None = None
 
     @property
     def role(self) -> Role:
@@ -156,17 +160,34 @@ class Verifier(Actor):
 
     def make_observation(self, facts: RoundFacts, key: bytes) -> Observation:
         """The honest work of a member. Adversaries override this."""
-        submissions = self.submissions(facts)
+        submissions, inputs = self.submissions(facts), self.inputs(facts, key)
         with self.context.metrics.phase("verify"):
-            return observe(
+            seen = observe(
                 submissions,
                 self.context.spec,
-                self.inputs(facts, key),
+                inputs,
                 evaluator=self.context.evaluator,
                 slots=len(facts.trainer_slots),
                 member=facts.signers[self.context.node],
                 own_node=self.context.node,
             )
+            if self.context.spec.replay is None:
+                return seen
+            return with_replays(
+                seen,
+                self.context.spec,
+                inputs,
+                replays=self.replays(facts, inputs).executed(seen.sketches),
+                slots=facts.trainer_slots,
+                member=facts.signers[self.context.node],
+            )
+
+    def replays(self, facts: RoundFacts, inputs: RoundInputs) -> Replays:
+        """Replay mode: this member's executions of the round's drawn segments, kept while the round lasts."""
+        if self._replays is None or self._replays.inputs.round != facts.round:
+            by_node = {entry.node: entry for entry in facts.commitments}
+            self._replays = Replays(self.context.store, self.context.spec, inputs, by_node)
+        return self._replays
 
     def _observe(self, facts: RoundFacts, key: bytes) -> None:
         observation = self.make_observation(facts, key)
@@ -292,11 +313,7 @@ class Verifier(Actor):
         own = self._own_record(facts).observation
         alive = [s for s in self.submissions(facts) if s.node in own.sketches]
         with self.context.metrics.phase("verify"):
-            outputs = {
-                s.node: outputs_of(self.context.evaluator, spec, inputs, s.update)
-                for s in alive
-                if s.update is not None
-            }
+            bound = self._bound_sketches(facts, inputs, alive)
             false = []
             for message in self.heard(facts.round, Kind.REVEALED):
                 if message.node == self.context.node or message.node not in facts.seats:
@@ -309,15 +326,37 @@ class Verifier(Actor):
                     log.warning("round=%d peer=%d reason=no record: %s", facts.round, message.node, error)
                     continue  # unreadable or withheld: silent in the dossier, and no reason to stop checking the others
                 address = facts.signers[message.node]
-                for node, output in outputs.items():
-                    if theirs.reasons.get(node) is Reason.UNAVAILABLE:
+                for s in alive:
+                    if theirs.reasons.get(s.node) is Reason.UNAVAILABLE:
                         continue  # what was not served cannot be sketched; its vote is there, and counts against it
-                    mine = output_sketch(output, spec, inputs, node=node, member=address)
-                    shown = theirs.member_sketches.get(node)
-                    if shown is None or not agrees(shown, mine, tau=spec.number("tau")):
+                    mine, shown = bound(s.node, address), theirs.member_sketches.get(s.node)
+                    same = shown is not None and same_movement(
+                        shown, mine, groups=spec.sketch_groups, tau=spec.number("tau")
+                    )
+                    if not same:
                         false.append(message.node)
                         break
         return sorted(false)
+
+    def _bound_sketches(
+        self, facts: RoundFacts, inputs: RoundInputs, alive: Sequence[Submission]
+    ) -> Callable[[int, str], NDArray[np.int32]]:
+        """From the own work: the sketch of a submission that is bound to a member's address."""
+        spec = self.context.spec
+        if spec.replay is not None:
+            executed = self.replays(facts, inputs).executed([s.node for s in alive])
+
+            def of_segments(node: int, address: str) -> NDArray[np.int32]:
+                found = executed[node]
+                if isinstance(found, Reason):
+                    raise PeerError(f"the segments of node {node} cannot be executed any more: {found.value}")
+                return segments_sketch(found, spec, inputs, node=node, member=address)
+
+            return of_segments
+        outputs = {
+            s.node: outputs_of(self.context.evaluator, spec, inputs, s.update) for s in alive if s.update is not None
+        }
+        return lambda node, address: output_sketch(outputs[node], spec, inputs, node=node, member=address)
 
     def _own_record(self, facts: RoundFacts) -> ObservationRecord:
         return ObservationRecord.from_bytes(self.context.journal.read_blob(f"observation-{facts.round}"))
@@ -331,7 +370,15 @@ class Verifier(Actor):
         return [m for m in (roster, *acks, *rest) if m.node in known and self._is_here(facts, m)]
 
     def _is_here(self, facts: RoundFacts, message: Message) -> bool:
-        """Whether this node holds the record that a reveal names; a withheld one must not hold up the round."""
+        """Whether this node holds what a message names, so that what is withheld does not hold up the round.
+
+        That is a reveal's record, and in replay mode the checkpoints behind an opened claim.
+        """
+        if message.kind is Kind.CLAIM_OPENED and self.context.spec.replay is not None:
+            try:
+                self._committed(facts)(message.node)
+            except (PeerError, MissingContent, CidMismatch, TooLarge):
+                return False
         if message.kind is not Kind.REVEALED:
             return True
         try:
@@ -368,7 +415,16 @@ class Verifier(Actor):
         return [root_settlement(facts, record).data] if self.view.root_mode else []
 
     def _compile(self, facts: RoundFacts, messages: list[Message]) -> Dossier:
-        return compile_dossier(facts, messages, lambda artefact: fetch_record(self.context.store, artefact.digest))
+        def load(artefact: Artefact) -> bytes:
+            return fetch_record(self.context.store, artefact.digest)
+
+        committed = None if self.context.spec.replay is None else self._committed(facts)
+        return compile_dossier(facts, messages, load, committed)
+
+    def _committed(self, facts: RoundFacts) -> Committed:
+        key = self.view.probe_key(facts.round)
+        assert key is not None  # nothing is compiled before the shard is open
+        return self.replays(facts, self.inputs(facts, key)).committed
 
     def _derive(self, facts: RoundFacts, dossier: Dossier, attempt: int) -> tuple[RoundRecord, Parameters]:
         """The round record and the next model, from evidence and own copies of the updates."""

@@ -117,7 +117,7 @@ def test_first_run_transcript_shows_six_things(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("attack", "reason"),
-    [("copycat:1", "commitment_mismatch"), ("lazy_verifier:1", "false_observation")],
+    [("copycat:1", "commitment_mismatch"), ("lazy_verifier:1", "false_observation"), ("vote_copier:1", "silent")],
 )
 def test_protocol_attacks_are_rejected_with_their_reason(tmp_path: Path, attack: str, reason: str) -> None:
     options = ("--task", "breast_cancer", "--nodes", "4", "--verifiers", "4", "--rounds", "2", "--attack", attack)

@@ -65,11 +65,16 @@ def test_unknown_attack() -> None:
 
 def test_roles_and_flags() -> None:
     kinds = {name: ATTACKS.get(name) for name in ATTACKS}
-    assert sorted(kinds) == ["copycat", "free_rider", "gaussian", "lazy_verifier", "malformed", "sign_flip"]
-    assert [name for name in kinds if kinds[name].role == "verifier"] == ["lazy_verifier"]
+    assert sorted(kinds) == [
+        "copycat", "free_rider", "gaussian", "lazy_verifier", "malformed", "sign_flip", "skip_steps", "vote_copier",
+    ]  # fmt: skip
+
+    assert [name for name in kinds if kinds[name].role == "verifier"] == ["lazy_verifier", "vote_copier"]
     assert [name for name in kinds if kinds[name].skips_work] == ["lazy_verifier"]
     assert [name for name in kinds if kinds[name].copies_commitment] == ["copycat"]
     assert [name for name in kinds if kinds[name].malforms] == ["malformed"]
+    assert [name for name in kinds if kinds[name].copies_votes] == ["vote_copier"]
+    assert [name for name in kinds if kinds[name].skips_steps] == ["skip_steps"]
     assert all(kinds[name].summary and kinds[name].name == name for name in kinds)
 
 

@@ -98,6 +98,7 @@ CHANGED: dict[str, Any] = {
     "codec": "fp16",
     "settlement": "root",
     "collector": "none",
+    "verification": "replay",
     "chain": "http://127.0.0.1:8545",
     "store": "disk:x",
 }

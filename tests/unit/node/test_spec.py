@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from node.calibrate import Level
 from node.errors import ConfigError
-from node.spec import MAX_SPEC_BYTES, Artefact, ProbeShard, TaskSpec
+from node.spec import MAX_SPEC_BYTES, Artefact, ProbeShard, PublicShard, ReplayPlan, TaskSpec
 from node.train import Recipe
 from storage import cid_of, digest_of
 from tests.support.protocol import tampered, tiny_spec
@@ -119,6 +119,7 @@ def test_every_field_changes_the_bytes() -> None:
         "collector": "none",
         "sketch_rows": 24,
         "calibration": (Level("output", "0", "0.1", 1, 0, 1, 0),),
+        "replay": ReplayPlan(4, 2, 7, (PublicShard(Artefact(b"\x0b" * 32, 9), 3),)),
     }
     written = {tiny_spec().to_bytes()}
     names = set(TaskSpec.__dataclass_fields__)
@@ -127,6 +128,18 @@ def test_every_field_changes_the_bytes() -> None:
         value = composite[name] if name in composite else plain + (1 if isinstance(plain, int) else "1")
         written.add(tiny_spec(**{name: value}).to_bytes())
     assert len(written) == 1 + len(names)
+
+
+def test_a_replay_plan_survives_and_refuses_nonsense() -> None:
+    shard = PublicShard(Artefact(b"\x0b" * 32, 9), 3)
+    spec = tiny_spec(replay=ReplayPlan(4, 2, 7, (shard, shard)))
+    assert TaskSpec.from_bytes(spec.to_bytes()) == spec
+    assert (spec.sketch_groups, tiny_spec().sketch_groups) == (2, 1)  # weights and velocity
+    for bad in ((0, 2, 7, (shard,)), (4, 0, 7, (shard,)), (4, 2, -1, (shard,)), (4, 2, 7, ())):
+        with pytest.raises(ConfigError):
+            ReplayPlan(*bad)
+    with pytest.raises(ConfigError, match="codec raw"):
+        tiny_spec(replay=spec.replay, codec="fp16")
 
 
 def test_the_probe_root_names_every_shard_in_order() -> None:
