@@ -166,8 +166,10 @@ class InputRows(Rows):
         if len(far):
             measured = np.zeros((len(far), len(gram)))
             for _, block in self.blocks():
-                moved = np.vstack([block, np.zeros((1, block.shape[1]))]) - block[reference].astype(np.float64)
-                measured += moved[far] @ moved.T
+                for start in range(0, block.shape[1], MIXED):
+                    part = block[:, start : start + MIXED].astype(np.float64)
+                    moved = np.vstack([part, np.zeros((1, part.shape[1]))]) - part[reference]
+                    measured += moved[far] @ moved.T
             gram[far] = measured
             gram[:, far] = measured.T
         return np.asarray(gram)

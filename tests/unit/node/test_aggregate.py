@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -24,7 +24,6 @@ from node.aggregate import (
 from node.aggregate.rows import BLOCK
 from node.errors import TooFewUpdates, UnknownName
 
-QUIET = settings(deadline=None)  # the first call of a kernel compiles it
 RULES = [AGGREGATORS.get(name) for name in AGGREGATORS]
 SPLIT_NEUTRAL = [
     "mean", "median", "trimmed_mean", "meamed", "geometric_median", "centered_clipping", "monna", "caf", "nnm+meamed",
@@ -88,7 +87,6 @@ def reference_krum_scores(values: np.ndarray, m: int) -> np.ndarray:
 # --- mean, median, trimmed mean ----------------------------------------------------------------------------
 
 
-@QUIET
 @given(weighted_rows())
 def test_mean_and_median_equal_their_references(rows: tuple[np.ndarray, np.ndarray]) -> None:
     values, weights = rows
@@ -96,14 +94,12 @@ def test_mean_and_median_equal_their_references(rows: tuple[np.ndarray, np.ndarr
     close(median(values, weights, f=0.2), reference_median(values, weights))
 
 
-@QUIET
 @given(weighted_rows(), st.floats(0, 0.49))
 def test_trimmed_mean_equals_its_reference(rows: tuple[np.ndarray, np.ndarray], f: float) -> None:
     values, weights = rows
     close(trimmed_mean(values, weights, f=f), reference_trimmed(values, weights, f))
 
 
-@QUIET
 @given(VALUES, st.integers(0, 3), st.floats(0.1, 1e30))
 def test_equal_weights_give_the_classic_rules(values: np.ndarray, m: int, weight: float) -> None:
     n = len(values)
@@ -115,7 +111,6 @@ def test_equal_weights_give_the_classic_rules(values: np.ndarray, m: int, weight
         close(trimmed_mean(values, weights, f=m / n), inner.mean(axis=0))
 
 
-@QUIET
 @given(weighted_rows(), st.data(), st.floats(0, 0.45))
 def test_splitting_a_client_changes_nothing(rows: tuple[np.ndarray, np.ndarray], data: st.DataObject, f: float) -> None:
     values, weights = rows
@@ -127,7 +122,6 @@ def test_splitting_a_client_changes_nothing(rows: tuple[np.ndarray, np.ndarray],
         close(rule(split_values, split_weights, f=f), rule(values, weights, f=f))
 
 
-@QUIET
 @given(weighted_rows(), st.randoms())
 def test_order_and_scale_of_weights_do_not_matter(rows: tuple[np.ndarray, np.ndarray], random) -> None:  # type: ignore[no-untyped-def]
     values, weights = rows
@@ -193,7 +187,6 @@ def test_blocks_are_seamless() -> None:
 # --- Krum --------------------------------------------------------------------------------------------------
 
 
-@QUIET
 @given(st.integers(5, 12), st.data(), st.integers(0, 10_000))
 def test_krum_equals_blanchard(n: int, data: st.DataObject, seed: int) -> None:
     m = data.draw(st.integers(0, (n - 3) // 2))
@@ -326,7 +319,6 @@ def test_common_errors(rule) -> None:  # type: ignore[no-untyped-def]
         rule(np.zeros((0, 3), np.float32), np.zeros(0), f=0.0)
 
 
-@QUIET
 @given(st.integers(5, 9), st.integers(0, 10_000), st.data(), st.floats(0.02, 0.4))
 def test_splitting_a_client_changes_nothing_where_a_rule_says_so(
     n: int, seed: int, data: st.DataObject, f: float
@@ -357,7 +349,6 @@ def test_two_flippers_in_eight_do_not_move_a_robust_rule(name: str) -> None:
 # --- cosine rule -------------------------------------------------------------------------------------------
 
 
-@QUIET
 @given(weighted_rows())
 def test_cosine_to_others_equals_its_reference(rows: tuple[np.ndarray, np.ndarray]) -> None:
     values, weights = rows
