@@ -87,7 +87,7 @@ def _kernel(wide: bool) -> Callable[..., None]:
                 for j in range(TILE):
                     row, column = (b.add(b.mul(t, e.index(TILE)), e.index(k)) for t, k in ((upper, i), (right, j)))
                     place = b.add(b.mul(row, size), column)
-                    value = b.fadd(e.load(F64, e.argument("total"), place, F64), _across(e, sums[i][j]))
+                    value = b.fadd(e.load(F64, e.argument("total"), place, F64), e.across(sums[i][j]))
                     e.store(value, e.argument("total"), place, F64)
     return e.compile()
 
@@ -108,7 +108,7 @@ def _from_one() -> Callable[..., None]:
                 difference = b.fsub(*pair)
                 e.set(place, e.fma(difference, difference, e.get(place, kind)))
         halves = [b.fadd(e.get(sums[k], kind), e.get(sums[k + 1], kind)) for k in (0, 2)]
-        value = b.fadd(e.load(F64, e.argument("total"), row, F64), _across(e, b.fadd(*halves)))
+        value = b.fadd(e.load(F64, e.argument("total"), row, F64), e.across(b.fadd(*halves)))
         e.store(value, e.argument("total"), row, F64)
     return e.compile()
 
@@ -131,19 +131,3 @@ def _tile(e: Emitter, kind: Value, upper: Value, right: Value) -> list[list[Valu
                 difference = b.fsub(left[i], other[j])
                 e.set(sums[i][j], e.fma(difference, difference, e.get(sums[i][j], kind)))
     return [[e.get(place, kind) for place in row] for row in sums]
-
-
-def _across(e: Emitter, lanes: Value) -> Value:
-    """The sum of all lanes in float64, in a fixed order."""
-    b = e.builder
-
-    def part(vector: Value, first: int, count: int) -> Value:
-        pick = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count)))
-        return b.shuffle_vector(vector, vector, pick)
-
-    if lanes.type.element == F32:
-        four = ir.VectorType(F64, 4)
-        lanes = b.fadd(b.fpext(part(lanes, 0, 4), four), b.fpext(part(lanes, 4, 4), four))
-    two = b.fadd(part(lanes, 0, 2), part(lanes, 2, 2))
-    first, second = (b.extract_element(two, ir.Constant(ir.IntType(32), k)) for k in (0, 1))
-    return b.fadd(first, second)

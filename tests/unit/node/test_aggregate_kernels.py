@@ -11,17 +11,9 @@ import torch
 from node.aggregate import krum_scores, multi_krum, squared_distances
 from node.aggregate.distance_kernel import CHUNK, add_squared_distances, padded
 from node.aggregate.linear_kernel import ProductMixer, weighted_rows
+from node.aggregate.network import PANEL, STRAIGHT, network
 from node.aggregate.rows import InputRows
-from node.aggregate.select_kernel import (
-    PANEL,
-    STRAIGHT,
-    network,
-    rank_sum,
-    weighted_middle,
-    weighted_range,
-    weighted_window,
-    window_mean,
-)
+from node.aggregate.select_kernel import rank_sum, weighted_middle, weighted_range, weighted_window, window_mean
 from node.aggregate.subset_kernel import SubsetMixer
 
 
