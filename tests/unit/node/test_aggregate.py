@@ -304,6 +304,8 @@ def test_common_errors(rule) -> None:  # type: ignore[no-untyped-def]
             rule(values, np.append(np.ones(8), bad), f=0.0)
     with pytest.raises(ValueError, match="negative or not finite"):
         rule(values, -ones, f=0.0)
+    with pytest.raises(ValueError, match="65537 updates: at most 65536"):
+        rule(np.zeros((65_537, 1), np.float32), np.ones(65_537), f=0.0)
     for shape in ((8,), (9, 1)):
         with pytest.raises(ValueError, match="do not belong together"):
             rule(values, np.ones(shape), f=0.0)
