@@ -2,66 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from node.aggregate.machine import F32, F64, Emitter
+from node.aggregate.network import (
+    ARGUMENTS,
+    D4,
+    F4,
+    PANEL,
+    STRAIGHT,
+    index_of,
+    keyed,
+    network,
+    offsets,
+    pack,
+    run,
+    second,
+    sort,
+)  # fmt: skip
 from node.aggregate.rows import NOT_FINITE
-from node.aggregate.rule import EPS, Weights, checked
-from node.data import FloatArray
-
-_BLOCK = 8192
-_SIGN = np.uint32(0x80000000)
+from node.aggregate.rule import EPS, Updates, Weights, checked
 
 
-def cosine_to_others(updates: FloatArray, weights: Weights) -> NDArray[np.float64]:
+def cosine_to_others(updates: Updates, weights: Weights) -> NDArray[np.float64]:
     """(n,) float64 in [-1, 1]: cosine of each row with the weighted coordinate-wise median of the other rows.
 
     An update that points away from what the others agree on is rejected. 0 where a norm is 0; 1 for a row whose
-    others have no weight, since there is nothing to disagree with. `updates` (n, d) float32, all finite; `weights`
-    (n,) >= 0. One sort of each column, then n passes. Raises as `Aggregator` says.
+    others have no weight, since there is nothing to disagree with. `updates` (n, d) float32, `weights` (n,) >= 0; a row
+    of weight 0 is judged by the others and counts for none of them. One sort of each column, then n looks at it while
+    it is in the nearest cache. Raises as `Aggregator` says.
     """
-    updates = np.asarray(updates, dtype=np.float32)
     weights = np.asarray(weights, dtype=np.float64)
     checked(updates, weights, f=0.0)
-    if not np.isfinite(updates).all():
-        raise ValueError(NOT_FINITE)
-    weights = weights / weights.max()
-    n = len(updates)
-    dots, medians, norms = np.zeros(n), np.zeros(n), np.zeros(n)
-    alone = np.array([not (np.delete(weights, row) > 0).any() for row in range(n)])
-    for start in range(0, updates.shape[1], _BLOCK):
-        block = updates[:, start : start + _BLOCK]
-        ordered, rows = _sorted_columns(block)
-        sorted_weights = weights[rows]
-        exact = block.astype(np.float64)
-        norms += (exact * exact).sum(axis=1)
-        for row in np.flatnonzero(~alone):
-            others = np.where(rows == row, 0.0, sorted_weights)
-            middle = _middle(ordered, others).astype(np.float64)
-            dots[row] += (middle * exact[row]).sum()
-            medians[row] += (middle * middle).sum()
+    rows, _ = checked(updates, np.ones(len(weights)), f=0.0)
+    shares = weights / weights.max()
+    n = len(shares)
+    others = np.array([np.delete(shares, row).sum() for row in range(n)])
+    bounds = np.stack([(0.5 - EPS) * others, (0.5 + EPS) * others])
+    sums = np.zeros((n, 3))
+    kernel, table = _kernel(n)
+    for _, block in rows.blocks():
+        unused = np.empty(block.shape[1], np.float32)
+        if not run(kernel, table, block, unused, np.float64, shares, bounds, sums):
+            raise ValueError(NOT_FINITE)
+    dots, medians, norms = sums.T
     lengths = np.sqrt(norms) * np.sqrt(medians)
     cosines = np.divide(dots, lengths, out=np.zeros(n), where=lengths > 0)
-    return np.where(alone, 1.0, np.clip(cosines, -1.0, 1.0))
+    return np.where(others > 0, np.clip(cosines, -1.0, 1.0), 1.0)
 
 
-def _middle(ordered: FloatArray, sorted_weights: Weights) -> FloatArray:
-    """(b,) float32 medians of ascending values (b, n) with their weights (b, n) >= 0, not all zero."""
-    covered = np.cumsum(sorted_weights, axis=1)
-    total = covered[:, -1:]
-    low = np.argmax(covered >= (0.5 - EPS) * total, axis=1)
-    high = np.argmax(covered > (0.5 + EPS) * total, axis=1)
-    columns = np.arange(len(ordered))
-    pair = ordered[columns, low].astype(np.float64) + ordered[columns, high]
-    return np.asarray(pair / 2, dtype=np.float32)
+@cache
+def _kernel(rows: int) -> tuple[Callable[..., None], NDArray[np.int64]]:
+    """Adds, for each row i, x_i m, m m and x_i x_i to sums (n, 3), where m is the float32 median of the other rows.
 
-
-def _sorted_columns(values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Values (n, b) float32 as (b, n) ascending along the last axis, and the row each one came from."""
-    bits = np.ascontiguousarray(values.T).view(np.uint32)
-    # Negative floats order backwards as integers, so all their bits flip; of the others only the sign bit.
-    keys = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
-    packed = np.sort(keys << np.uint64(32) | np.arange(len(values), dtype=np.uint64), axis=1)
-    high = (packed >> np.uint64(32)).astype(np.uint32)
-    ordered = np.where(high & _SIGN, high ^ _SIGN, ~high).view(np.float32)
-    return ordered, (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    bounds (2, n) are the weights that lower and upper median need below them.
+    """
+    e = Emitter("cosines", {**ARGUMENTS, "weights": "ptr", "bounds": "ptr", "sums": "ptr"})
+    b, comparators, scratch = e.builder, network(rows, 0, rows), e.argument("scratch")
+    zero = e.number(D4, 0.0)
+    with e.loop(e.index(0), e.argument("panels")) as panel:
+        pack(e, rows, panel, keyed=True)
+        sort(e, rows, comparators, scratch, D4)
+        with e.loop(e.index(0), e.index(rows)) as rank, e.loop(e.index(0), e.index(PANEL), 4) as column:
+            _, row = keyed(e, scratch, rank, column)
+            found = e.gather(e.argument("weights"), row, F64)
+            e.store(found, second(e, rows), index_of(e, rank, column), F64)
+        with e.loop(e.index(0), e.index(rows)) as own:
+            totals = [e.variable(D4, zero) for _ in range(3)]
+            places = [b.add(own, e.index(side * rows)) for side in (0, 1)]
+            low, high = (e.splat(e.load(F64, e.argument("bounds"), place, F64), 4) for place in places)
+            with e.loop(e.index(0), e.index(PANEL), 4) as column:
+                covered, lower, upper = (e.variable(D4, zero) for _ in range(3))
+                with e.loop(e.index(0), e.index(rows)) as rank:
+                    value, row = keyed(e, scratch, rank, column)
+                    weight = e.load(D4, second(e, rows), index_of(e, rank, column), F64)
+                    weight = b.select(b.icmp_unsigned("==", row, e.splat(own, 4)), zero, weight)
+                    before = e.get(covered, D4)
+                    e.set(lower, b.select(b.fcmp_ordered("<", before, low), value, e.get(lower, D4)))
+                    e.set(upper, b.select(b.fcmp_ordered("<=", before, high), value, e.get(upper, D4)))
+                    e.set(covered, b.fadd(before, weight))
+                both = b.fmul(b.fadd(e.get(lower, D4), e.get(upper, D4)), e.number(D4, 0.5))
+                middle = b.fpext(b.fptrunc(both, F4), D4)
+                start = b.add(b.mul(own, e.argument("stride")), b.mul(panel, e.index(PANEL)))
+                value = b.fpext(e.load(F4, e.argument("x"), b.add(start, column), F32), D4)
+                pairs = ((value, middle), (middle, middle), (value, value))
+                for total, (left, right) in zip(totals, pairs, strict=True):
+                    e.set(total, e.fma(left, right, e.get(total, D4)))
+            for k, total in enumerate(totals):
+                place = b.add(b.mul(own, e.index(3)), e.index(k))
+                summed = b.fadd(e.load(F64, e.argument("sums"), place, F64), e.across(e.get(total, D4)))
+                e.store(summed, e.argument("sums"), place, F64)
+    return e.compile(straight=rows <= STRAIGHT), offsets(comparators)

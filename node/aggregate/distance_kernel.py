@@ -48,6 +48,18 @@ def add_squared_distances(x: FloatArray, total: NDArray[np.float64], *, wide: bo
         kernel(rest, CHUNK, rows, 1, tiles, scratch, total)
 
 
+def add_squared_distances_from(x: FloatArray, row: int, total: NDArray[np.float64]) -> None:
+    """Add |x_i - x_row|^2 of these columns to total (n,) float64; `x` as above. One read and no more."""
+    rows, columns = x.shape
+    whole = columns // CHUNK * CHUNK
+    if whole:
+        _from_one()(x, x.strides[0] // 4, rows, whole // CHUNK, row, total)
+    if whole < columns:
+        rest = np.zeros((rows, CHUNK), np.float32)
+        rest[:, : columns - whole] = x[:, whole:]
+        _from_one()(rest, CHUNK, rows, 1, row, total)
+
+
 def padded(rows: int) -> int:
     """Rows and the origin, rounded up to whole tiles."""
     return -(-(rows + 1) // TILE) * TILE
@@ -75,8 +87,29 @@ def _kernel(wide: bool) -> Callable[..., None]:
                 for j in range(TILE):
                     row, column = (b.add(b.mul(t, e.index(TILE)), e.index(k)) for t, k in ((upper, i), (right, j)))
                     place = b.add(b.mul(row, size), column)
-                    value = b.fadd(e.load(F64, e.argument("total"), place, F64), _across(e, sums[i][j]))
+                    value = b.fadd(e.load(F64, e.argument("total"), place, F64), e.across(sums[i][j]))
                     e.store(value, e.argument("total"), place, F64)
+    return e.compile()
+
+
+@cache
+def _from_one() -> Callable[..., None]:
+    names = {"x": "ptr", "stride": "int", "rows": "int", "chunks": "int", "row": "int", "total": "ptr"}
+    e = Emitter("distances_from_one", names)
+    b, kind = e.builder, ir.VectorType(F32, 8)
+    with e.loop(e.index(0), e.argument("chunks")) as chunk, e.loop(e.index(0), e.argument("rows")) as row:
+        start = b.mul(chunk, e.index(CHUNK))
+        left, right = (b.add(b.mul(each, e.argument("stride")), start) for each in (row, e.argument("row")))
+        sums = [e.variable(kind, e.number(kind, 0.0)) for _ in range(4)]
+        with e.loop(e.index(0), e.index(CHUNK), 8 * len(sums)) as column:
+            for k, place in enumerate(sums):
+                at = b.add(column, e.index(8 * k))
+                pair = [e.load(kind, e.argument("x"), b.add(base, at), F32) for base in (left, right)]
+                difference = b.fsub(*pair)
+                e.set(place, e.fma(difference, difference, e.get(place, kind)))
+        halves = [b.fadd(e.get(sums[k], kind), e.get(sums[k + 1], kind)) for k in (0, 2)]
+        value = b.fadd(e.load(F64, e.argument("total"), row, F64), e.across(b.fadd(*halves)))
+        e.store(value, e.argument("total"), row, F64)
     return e.compile()
 
 
@@ -98,19 +131,3 @@ def _tile(e: Emitter, kind: Value, upper: Value, right: Value) -> list[list[Valu
                 difference = b.fsub(left[i], other[j])
                 e.set(sums[i][j], e.fma(difference, difference, e.get(sums[i][j], kind)))
     return [[e.get(place, kind) for place in row] for row in sums]
-
-
-def _across(e: Emitter, lanes: Value) -> Value:
-    """The sum of all lanes in float64, in a fixed order."""
-    b = e.builder
-
-    def part(vector: Value, first: int, count: int) -> Value:
-        pick = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count)))
-        return b.shuffle_vector(vector, vector, pick)
-
-    if lanes.type.element == F32:
-        four = ir.VectorType(F64, 4)
-        lanes = b.fadd(b.fpext(part(lanes, 0, 4), four), b.fpext(part(lanes, 4, 4), four))
-    two = b.fadd(part(lanes, 0, 2), part(lanes, 2, 2))
-    first, second = (b.extract_element(two, ir.Constant(ir.IntType(32), k)) for k in (0, 1))
-    return b.fadd(first, second)

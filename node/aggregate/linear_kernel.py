@@ -1,6 +1,6 @@
 """Linear kernels: one weighted sum of rows in float64, and a whole matrix of weights times a block in float32.
 
-`weighted_rows` is the last pass of every rule whose result is a combination of its input, `mixed_rows` feeds the
+`weighted_rows` is the last pass of every rule whose result is a combination of its input, `ProductMixer` feeds the
 per-coordinate rules after a pre-aggregator. Both add rows in their order, lane by lane, so the bytes are the same on
 every machine. Cost: one read of the input (only of rows whose weight is not 0), and n x n x d multiplications.
 """
@@ -26,6 +26,9 @@ TOGETHER = 4
 WIDTH, HEIGHT = 16, 6
 """Columns and rows of a product that are kept in registers: 12 sums."""
 
+AHEAD = 3
+"""Panels of a product between what is multiplied and what is asked for from memory."""
+
 _F8, _F4, _D4 = ir.VectorType(F32, 8), ir.VectorType(F32, 4), ir.VectorType(F64, 4)
 
 
@@ -50,25 +53,41 @@ def weighted_rows(x: FloatArray, rows: NDArray[np.int64], weights: NDArray[np.fl
         out[whole:] = result[: columns - whole]
 
 
-def mixed_rows(matrix: NDArray[np.float64], x: FloatArray) -> FloatArray:
-    """(m, b) float32: `matrix` (m, n) times `x` (n, b) float32, each sum in float32 in the order of the rows.
+class ProductMixer:
+    """Any matrix (m, n) times blocks of rows, each sum in float32 in the order of the rows.
 
-    `x` has unit stride along columns. The result is new, and contiguous.
+    `mix` gives a view of a buffer of the object's, which the next call overwrites.
     """
-    (m, n), columns = matrix.shape, x.shape[1]
-    tiles, wide = -(-m // HEIGHT), -(-columns // WIDTH)
-    filled = np.zeros((tiles * HEIGHT, n), np.float32)
-    filled[:m] = matrix
-    # One tile after the other, and in it the weights of one row of x side by side.
-    packed = np.ascontiguousarray(filled.reshape(tiles, HEIGHT, n).transpose(0, 2, 1))
-    result = np.empty((tiles * HEIGHT, wide * WIDTH), np.float32)
-    if columns % WIDTH:
-        rest = np.zeros((n, wide * WIDTH), np.float32)
-        rest[:, :columns] = x
-        x = rest
-    scratch = np.empty((n, WIDTH), np.float32)
-    _mixed()(x, x.strides[0] // 4, n, wide, packed, tiles, scratch, result, wide * WIDTH)
-    return result[:m, :columns]
+
+    def __init__(self, matrix: NDArray[np.float64], columns: int) -> None:
+        m, n = self._shape = matrix.shape
+        self._tiles = -(-m // HEIGHT)
+        filled = np.zeros((self._tiles * HEIGHT, n), np.float32)
+        filled[:m] = matrix
+        # One tile after the other, and in it the weights of one row of x side by side.
+        self._packed = np.ascontiguousarray(filled.reshape(self._tiles, HEIGHT, n).transpose(0, 2, 1))
+        self._scratch = np.empty((n, WIDTH), np.float32)
+        self._source, self._result = buffers(n, self._tiles * HEIGHT, columns, WIDTH)
+
+    def mix(self, x: FloatArray) -> FloatArray:
+        """(m, b) float32: the matrix times `x` (n, b) float32 with unit stride along its at most `columns` columns."""
+        (m, n), panels, width = self._shape, -(-x.shape[1] // WIDTH), self._result.shape[1]
+        source = x
+        if x.shape[1] % WIDTH:
+            source = self._source
+            source[:, : x.shape[1]] = x
+        stride = source.strides[0] // 4
+        _mixed()(source, stride, n, panels, self._packed, self._tiles, self._scratch, self._result, width)
+        return self._result[:m, : x.shape[1]]
+
+
+def buffers(n: int, m: int, columns: int, width: int) -> tuple[FloatArray, FloatArray]:
+    """Room for `columns` columns in whole panels of `width`: for n rows of input and m of a result.
+
+    One panel longer than that: rows a power of two apart would push one another out of the cache.
+    """
+    padded = (-(-columns // width) + 1) * width
+    return np.zeros((n, padded), np.float32), np.zeros((m, padded), np.float32)
 
 
 @cache
@@ -108,6 +127,8 @@ def _mixed() -> Callable[..., None]:
         start = b.mul(panel, e.index(WIDTH))
         with e.loop(e.index(0), e.argument("n")) as row:
             source = b.add(b.mul(row, e.argument("stride")), start)
+            # Too many rows for the processor to foresee where the next line of each is.
+            e.prefetch(e.argument("x"), b.add(source, e.index(AHEAD * WIDTH)), F32)
             for column in range(0, WIDTH, 8):
                 value = e.load(_F8, e.argument("x"), b.add(source, e.index(column)), F32)
                 e.store(value, scratch, b.add(b.mul(row, e.index(WIDTH)), e.index(column)), F32)

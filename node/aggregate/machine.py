@@ -157,6 +157,21 @@ class Emitter:
             found = self.builder.insert_element(found, self.load(element, base, index, element), place)
         return found
 
+    def across(self, lanes: Value) -> Value:
+        """The sum of 8 float or 4 double lanes as a double, in a fixed order."""
+        b = self.builder
+
+        def part(vector: Value, first: int, count: int) -> Value:
+            pick = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count)))
+            return b.shuffle_vector(vector, vector, pick)
+
+        if lanes.type.element == F32:
+            four = ir.VectorType(F64, 4)
+            lanes = b.fadd(b.fpext(part(lanes, 0, 4), four), b.fpext(part(lanes, 4, 4), four))
+        two = b.fadd(part(lanes, 0, 2), part(lanes, 2, 2))
+        first, second = (b.extract_element(two, ir.Constant(ir.IntType(32), k)) for k in (0, 1))
+        return b.fadd(first, second)
+
     def compile(self, *, straight: bool = False) -> Callable[..., None]:
         """The function as a callable of arrays and ints.
 

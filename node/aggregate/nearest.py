@@ -25,15 +25,14 @@ def monna(updates: Updates, weights: Weights, *, f: float, seed: bytes = b"", pi
     rows, weights = checked(updates, weights, f=f)
     if pivot is not None and not 0 <= pivot < len(rows):
         raise ValueError(f"pivot {pivot} is not one of {len(rows)} rows")
-    distances = rows.squared_distances[:-1, :-1]
     if pivot is None:
-        radii = []
+        distances, radii = rows.squared_distances[:-1, :-1], []
         for row in range(len(rows)):
             order = by_distance(distances[row], row)
             kept = keep_first(order, weights, 1.0 - f)
             radii.append(float(distances[row][kept > 0].max()))
         pivot = int(np.argmin(radii))
-    kept = keep_first(by_distance(distances[pivot], pivot), weights, 1.0 - f)
+    kept = keep_first(by_distance(rows.squared_distances_from(pivot), pivot), weights, 1.0 - f)
     return rows.combine(kept / kept.sum())
 
 

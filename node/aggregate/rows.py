@@ -15,12 +15,16 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from node.aggregate.distance_kernel import add_squared_distances, padded
-from node.aggregate.linear_kernel import mixed_rows, weighted_rows
+from node.aggregate.distance_kernel import add_squared_distances, add_squared_distances_from, padded
+from node.aggregate.linear_kernel import ProductMixer, weighted_rows
+from node.aggregate.subset_kernel import SubsetMixer
 from node.data import FloatArray
 
 BLOCK = 8192
 """Columns a block. 256 rows of them are 8 MiB."""
+
+MIXED = 2048
+"""Columns mixed at a time: few enough for the result to stay in a cache until it is used."""
 
 _FAR = 1e3
 """Rows whose squared distance from the reference exceeds the middle one this many times have their inner products
@@ -51,7 +55,10 @@ class Rows(ABC):
 
     @abstractmethod
     def blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """All columns in order: where they are, and (n, at most BLOCK) float32 with unit stride along columns."""
+        """All columns in order: where they are, and (n, at most BLOCK) float32 with unit stride along columns.
+
+        A block may be overwritten by the next one.
+        """
 
     @property
     @abstractmethod
@@ -60,6 +67,10 @@ class Rows(ABC):
 
         Raises ValueError if a value is not finite.
         """
+
+    def squared_distances_from(self, index: int) -> NDArray[np.float64]:
+        """(n,) float64: of all rows from one, without the other pairs where that is possible. Errors as above."""
+        return np.asarray(self.squared_distances[index, :-1])
 
     @property
     @abstractmethod
@@ -132,6 +143,15 @@ class InputRows(Rows):
             raise ValueError(NOT_FINITE)
         return np.asarray(upper + upper.T)
 
+    def squared_distances_from(self, index: int) -> NDArray[np.float64]:
+        total = np.zeros(len(self))
+        for _, block in self.blocks():
+            add_squared_distances_from(block, index, total)
+        others = np.delete(total, index)
+        if np.isfinite(total).all() and (others >= _UNDERFLOW).all():
+            return total
+        return np.asarray(self.squared_distances[index, :-1])
+
     @cached_property
     def gram(self) -> NDArray[np.float64]:
         distances = self.squared_distances
@@ -146,8 +166,10 @@ class InputRows(Rows):
         if len(far):
             measured = np.zeros((len(far), len(gram)))
             for _, block in self.blocks():
-                moved = np.vstack([block, np.zeros((1, block.shape[1]))]) - block[reference].astype(np.float64)
-                measured += moved[far] @ moved.T
+                for start in range(0, block.shape[1], MIXED):
+                    part = block[:, start : start + MIXED].astype(np.float64)
+                    moved = np.vstack([part, np.zeros((1, part.shape[1]))]) - part[reference]
+                    measured += moved[far] @ moved.T
             gram[far] = measured
             gram[:, far] = measured.T
         return np.asarray(gram)
@@ -176,13 +198,11 @@ class MixedRows(Rows):
         self.shape = (len(matrix), rows.shape[1])
 
     def blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        scales = np.diag(self._matrix)
-        only_scaled = np.array_equal(self._matrix, np.diag(scales))
+        mixer = _mixer(self._matrix, min(MIXED, self.shape[1]))
         for place, block in self._rows.blocks():
-            if only_scaled:
-                yield place, block * scales[:, None].astype(np.float32)
-            else:
-                yield place, mixed_rows(self._matrix, block)
+            for start in range(0, block.shape[1], MIXED):
+                part = block[:, start : start + MIXED]
+                yield slice(place.start + start, place.start + start + part.shape[1]), mixer.mix(part)
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
@@ -205,3 +225,11 @@ class MixedRows(Rows):
 
     def combine(self, coefficients: NDArray[np.float64]) -> FloatArray:
         return self._rows.combine(coefficients @ self._matrix)
+
+
+def _mixer(matrix: NDArray[np.float64], columns: int) -> ProductMixer | SubsetMixer:
+    """The fastest way to multiply by a matrix: nearest-neighbour mixing and scaling take sums of subsets."""
+    try:
+        return SubsetMixer(matrix, columns)
+    except ValueError:
+        return ProductMixer(matrix, columns)

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from node.aggregate.network import ROW_BITS
 from node.aggregate.rows import ColumnSource, InputRows, Rows
 from node.data import FloatArray
 from node.errors import ConfigError, TooFewUpdates
@@ -26,6 +27,8 @@ Updates = FloatArray | ColumnSource | Rows
 EPS = 1e-10
 """Shares of the total weight below this are rounding. A tie within it is a tie, and a remainder within it is
 dropped: left in, 1e-17 of an update of size 1e30 would still be a win for its sender."""
+
+MOST_ROWS = 1 << ROW_BITS
 
 HALF = 0.5 - 1e-6
 """The least f that is refused: closer to a half, the weight that is left could be rounding."""
@@ -105,6 +108,8 @@ def checked(updates: Updates, weights: Weights, *, f: float) -> tuple[Rows, Weig
     shape = tuple(updates.shape)
     if len(shape) != 2 or weights.shape != shape[:1]:
         raise ValueError(f"updates {shape} and weights {weights.shape} do not belong together")
+    if shape[0] > MOST_ROWS:
+        raise ValueError(f"{shape[0]} updates: at most {MOST_ROWS} have a number in the kernels")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise ValueError("a weight is negative or not finite")
     if not f >= 0:

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -25,6 +25,12 @@ from node.aggregate.rows import BLOCK
 from node.errors import TooFewUpdates, UnknownName
 
 RULES = [AGGREGATORS.get(name) for name in AGGREGATORS]
+SPLIT_NEUTRAL = [
+    "mean", "median", "trimmed_mean", "meamed", "geometric_median", "centered_clipping", "monna", "caf", "nnm+meamed",
+    "nnm+geometric_median", "clipping+mean", "arc+median",
+]  # fmt: skip
+"""Rules whose docstring says that splitting a row into identical rows changes nothing."""
+
 VALUES = hnp.arrays(
     np.float32,
     st.tuples(st.integers(1, 8), st.integers(1, 5)),
@@ -181,7 +187,6 @@ def test_blocks_are_seamless() -> None:
 # --- Krum --------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.integers(5, 12), st.data(), st.integers(0, 10_000))
 def test_krum_equals_blanchard(n: int, data: st.DataObject, seed: int) -> None:
     m = data.draw(st.integers(0, (n - 3) // 2))
@@ -299,6 +304,8 @@ def test_common_errors(rule) -> None:  # type: ignore[no-untyped-def]
             rule(values, np.append(np.ones(8), bad), f=0.0)
     with pytest.raises(ValueError, match="negative or not finite"):
         rule(values, -ones, f=0.0)
+    with pytest.raises(ValueError, match="65537 updates: at most 65536"):
+        rule(np.zeros((65_537, 1), np.float32), np.ones(65_537), f=0.0)
     for shape in ((8,), (9, 1)):
         with pytest.raises(ValueError, match="do not belong together"):
             rule(values, np.ones(shape), f=0.0)
@@ -314,14 +321,30 @@ def test_common_errors(rule) -> None:  # type: ignore[no-untyped-def]
         rule(np.zeros((0, 3), np.float32), np.zeros(0), f=0.0)
 
 
-@pytest.mark.parametrize("name", ["median", "trimmed_mean", "krum", "multi_krum"])
+@given(st.integers(5, 9), st.integers(0, 10_000), st.data(), st.floats(0.02, 0.4))
+def test_splitting_a_client_changes_nothing_where_a_rule_says_so(
+    n: int, seed: int, data: st.DataObject, f: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    values, weights = rng.standard_normal((n, 6)).astype(np.float32), rng.uniform(1, 3, n)
+    row, pieces = data.draw(st.integers(0, n - 1)), data.draw(st.integers(2, 5))
+    split_values = np.concatenate([values, np.repeat(values[row : row + 1], pieces - 1, axis=0)])
+    split_weights = np.append(weights, np.full(pieces - 1, weights[row] / pieces))
+    split_weights[row] /= pieces
+    for name in SPLIT_NEUTRAL:
+        rule = AGGREGATORS.get(name)
+        whole, split = rule(values, weights, f=f), rule(split_values, split_weights, f=f)
+        np.testing.assert_allclose(split, whole, rtol=1e-3, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("name", [name for name in AGGREGATORS if name != "mean"] + ["nnm+mean", "arc+caf"])
 def test_two_flippers_in_eight_do_not_move_a_robust_rule(name: str) -> None:
     rng = np.random.default_rng(5)
     direction = rng.standard_normal(300)
     values = (direction + 0.5 * rng.standard_normal((8, 300))).astype(np.float32)
     values[:2] *= -4
     step = AGGREGATORS.get(name)(values, np.ones(8), f=0.25).astype(np.float64)
-    assert step @ direction / np.linalg.norm(step) / np.linalg.norm(direction) > 0.85
+    assert step @ direction / np.linalg.norm(step) / np.linalg.norm(direction) > 0.8
     assert mean(values, np.ones(8), f=0.25) @ direction < 0
 
 
@@ -329,7 +352,6 @@ def test_two_flippers_in_eight_do_not_move_a_robust_rule(name: str) -> None:
 
 
 @given(weighted_rows())
-@settings(deadline=None)
 def test_cosine_to_others_equals_its_reference(rows: tuple[np.ndarray, np.ndarray]) -> None:
     values, weights = rows
     got = cosine_to_others(values, weights)

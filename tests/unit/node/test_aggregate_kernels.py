@@ -10,18 +10,11 @@ import torch
 
 from node.aggregate import krum_scores, multi_krum, squared_distances
 from node.aggregate.distance_kernel import CHUNK, add_squared_distances, padded
-from node.aggregate.linear_kernel import mixed_rows, weighted_rows
+from node.aggregate.linear_kernel import ProductMixer, weighted_rows
+from node.aggregate.network import PANEL, STRAIGHT, network
 from node.aggregate.rows import InputRows
-from node.aggregate.select_kernel import (
-    PANEL,
-    STRAIGHT,
-    network,
-    rank_sum,
-    weighted_middle,
-    weighted_range,
-    weighted_window,
-    window_mean,
-)
+from node.aggregate.select_kernel import rank_sum, weighted_middle, weighted_range, weighted_window, window_mean
+from node.aggregate.subset_kernel import SubsetMixer
 
 
 @pytest.mark.parametrize("rows", range(1, 13))
@@ -98,6 +91,19 @@ def test_distances_equal_their_definition(rows: int, columns: int, wide: bool) -
     np.testing.assert_allclose(np.triu(total[: rows + 1, : rows + 1]), 2 * found, rtol=1e-12)
 
 
+@pytest.mark.parametrize("columns", [5, CHUNK, 2 * CHUNK + 9])
+def test_distances_from_one_row_equal_those_of_all(columns: int) -> None:
+    values = np.random.default_rng(columns).standard_normal((6, columns)).astype(np.float32)
+    for scale in (1.0, 1e-30, 1e30):
+        rows = InputRows((values * scale).astype(np.float32), np.ones(6))
+        for row in (0, 5):
+            found = rows.squared_distances_from(row)
+            np.testing.assert_allclose(found, rows.squared_distances[row, :-1], rtol=1e-6)
+    values[3, 1] = np.inf
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        InputRows(values, np.ones(6)).squared_distances_from(0)
+
+
 @pytest.mark.parametrize("common", [1e3, 1e4])
 def test_where_cdist_cancels_no_byzantine_update_is_chosen(common: float) -> None:
     """Models whose common part is `common` times an update: 24 honest ones, and 8 poisoned ones farther apart."""
@@ -155,7 +161,27 @@ def test_sums_and_products_equal_numpy(rows: int, columns: int) -> None:
     assert (out == 0).all()
     for height in (1, 6, 13):
         matrix = rng.standard_normal((height, rows))
-        np.testing.assert_allclose(mixed_rows(matrix, values), matrix @ values.astype(np.float64), atol=1e-5)
+        mixed = ProductMixer(matrix, columns).mix(values)
+        np.testing.assert_allclose(mixed, matrix @ values.astype(np.float64), atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "rows"), [(1, 1), (3, 5), (9, 4), (70, 66), (6, 131)])
+def test_sums_of_subsets_equal_numpy(height: int, rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    matrix = (rng.random((height, rows)) < 0.7) * rng.uniform(0.5, 1, rows)
+    matrix[:, 0] *= np.linspace(1, 0.1, height)  # a row that was cut to fit
+    mixer = SubsetMixer(matrix, 100)
+    for columns in (100, 1, 16, 77):
+        values = rng.standard_normal((rows, columns)).astype(np.float32)
+        np.testing.assert_allclose(mixer.mix(values), matrix @ values.astype(np.float64), atol=2e-5)
+    values[:] = 3e38  # sums of what is not chosen overflow, and nobody sees them
+    alone = SubsetMixer(np.eye(height, rows), 77).mix(values)
+    assert np.isfinite(alone).all()
+
+
+def test_a_matrix_that_is_not_of_subsets_is_refused() -> None:
+    with pytest.raises(ValueError, match="neither 0 nor"):
+        SubsetMixer(np.random.default_rng(1).random((9, 9)), 10)
 
 
 def test_bytes_do_not_depend_on_where_a_block_begins() -> None:
@@ -170,4 +196,6 @@ def test_bytes_do_not_depend_on_where_a_block_begins() -> None:
     weighted_rows(values, np.arange(9), ranks, whole)
     weighted_rows(values[:, 37:], np.arange(9), ranks, part)
     assert (whole[37:] == part).all()
-    assert (mixed_rows(matrix, values)[:, 37:] == mixed_rows(matrix, values[:, 37:])).all()
+    for mixer in (ProductMixer(matrix, 1000), SubsetMixer((matrix > 0.5).astype(float), 1000)):
+        whole = mixer.mix(values)[:, 37:].copy()
+        assert (whole == mixer.mix(values[:, 37:])).all()

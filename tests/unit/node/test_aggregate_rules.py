@@ -17,7 +17,7 @@ from node.aggregate.frl import ranks
 from node.errors import TooFewUpdates
 
 CASES = st.tuples(st.integers(3, 9), st.integers(1, 6), st.integers(0, 10_000))
-QUIET = settings(deadline=None, max_examples=40)
+QUIET = settings(max_examples=40)
 
 
 def case(sizes: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
