@@ -17,6 +17,7 @@ from node.findings import Findings, blame, same
 from node.message import Scope
 from node.model import Evaluator
 from node.record import Manifest, RoundRecord
+from node.reputation.audit import check_graph
 from node.round.facts import facts_of
 from node.round.gather import fetch, fetch_record, gather, load_model, open_shard
 from node.round.settle import (
@@ -67,6 +68,8 @@ def audit(
     with blame("standing"):
         check_standing(source, findings)
         check_payments(source, findings)
+    with blame("evaluation graph"):
+        check_graph(source, spec, findings)
     progress(len(rounds), len(rounds))
     return findings
 

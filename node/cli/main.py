@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ledger import LedgerError
-from node.cli import audit, deploy, doctor, keys, reputation, run_node, simulate, tasks
+from node.cli import audit, deploy, doctor, keys, recommend, reputation, run_node, simulate, tasks
 from node.errors import NodeError, UnknownName
 from storage import StorageError
 
@@ -20,6 +20,7 @@ COMMANDS = {
     "tasks": tasks,
     "node": run_node,
     "reputation": reputation,
+    "recommend": recommend,
     "audit": audit,
     "keys": keys,
     "doctor": doctor,
