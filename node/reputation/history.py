@@ -31,20 +31,21 @@ def score_history(
 
 
 def draw_history(rounds: Sequence[int], scores: History, roles: Mapping[int, str], path: Path) -> None:
-    """A line a node, named at its end; trainers whose score ends below 0 in the colour of attackers."""
+    """A line for each trainer, named at its end; in the colour of attackers where it ends below 0."""
     with style._style("reputation"):
         figure = Figure(figsize=(8.4, 4.8), dpi=150)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.09, 0.11, 0.84, 0.8))
-        for node, values in sorted(scores.items()):
-            trusted = style.VERIFIER if roles[node] == "verifier" else style.HONEST
-            colour = trusted if values[-1] >= 0 else style.ATTACKER
-            axes.plot(rounds, values, color=colour, linewidth=1.4, marker="o", markersize=3)
-            end = (rounds[-1], values[-1])
-            axes.annotate(str(node), end, xytext=(5, 0), textcoords="offset points", color=colour, va="center")
+        axes = figure.add_axes((0.09, 0.11, 0.82, 0.8))
+        ends = []
+        for node, values in sorted(scores.items(), key=lambda item: -item[1][-1]):
+            if roles[node] == "trainer":
+                colour = style.HONEST if values[-1] >= 0 else style.ATTACKER
+                axes.plot(rounds, values, color=colour, linewidth=1.4, marker="o", markersize=3)
+                ends.append((float(rounds[-1]), values[-1], str(node), colour, False))
         axes.axhline(0, color=style.MUTED, linewidth=0.6)
         axes.set_xlabel("round")
         axes.set_xticks(style.round_ticks(rounds[-1]))
-        axes.set_title("Net score in the general view", loc="left", weight="bold", fontsize=10.5)
+        axes.set_title("Trainers' net score in the general view", loc="left", weight="bold", fontsize=10.5)
         axes.grid(True, which="major")
+        style._end_labels(axes, ends)
         figure.savefig(path, format="png", metadata={"Software": None})

@@ -32,8 +32,8 @@ DOCS = ROOT / "docs"
 HEAD = """<!-- Written by scripts/bench/reputation.py --docs; do not edit. -->
 # Reputation, measured
 
-One core of {machine}; contestants take turns in the same rounds, and a ratio is the median of the rounds' ratios. The
-figures themselves: `reputation.json`. To measure again: `python scripts/bench/reputation.py --docs`.
+Processor time of one thread on {machine}; contestants take turns in the same rounds, and a ratio is the median of the
+rounds' ratios. The figures themselves: `reputation.json`. Measure again: `python scripts/bench/reputation.py --docs`.
 
 ![Time of one solve and of updates by number of nodes](reputation.png)
 
