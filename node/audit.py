@@ -19,6 +19,7 @@ from node.model import Evaluator
 from node.record import Manifest, RoundRecord
 from node.replay.movement import same_movement
 from node.replay.segments import with_replays
+from node.reputation.audit import check_graph
 from node.round.facts import facts_of
 from node.round.gather import fetch, fetch_record, gather, load_model, open_shard
 from node.round.replays import Replays
@@ -70,6 +71,8 @@ def audit(
     with blame("standing"):
         check_standing(source, findings)
         check_payments(source, findings)
+    with blame("evaluation graph"):
+        check_graph(source, spec, findings)
     progress(len(rounds), len(rounds))
     return findings
 

@@ -18,6 +18,7 @@ class Findings:
 
     rounds: list[int] = field(default_factory=list)
     items: Counter[tuple[str, str]] = field(default_factory=Counter)
+    graph: str = ""  # digest of the evaluation graph that follows, hex
 
     def add(self, item: str, verdict: str = "exact", count: int = 1) -> None:
         """Count a checked item."""

@@ -30,6 +30,7 @@ from node.model import Evaluator, initial_parameters
 from node.network import Network, establish, funded_addresses, key_seed, timing_for
 from node.partition import partition
 from node.peers import Board
+from node.reputation.evaluations import GRAPH_FILE, latest_graph, save_graph
 from node.round.actor import Actor, Context
 from node.round.adversary import make_trainer, make_verifier
 from node.round.claim import claim_earned
@@ -99,6 +100,7 @@ def simulate(
             phase_s=metrics.seconds(),
             folder=folder,
         )
+        save_graph(latest_graph(view, store, network.published.spec), folder / GRAPH_FILE)
         for actor in actors:
             actor.context.journal.close()
     finally:
@@ -136,6 +138,7 @@ def _remove_run(folder: Path) -> None:
         "archive.jsonl",
         "deployment.json",
         "index.sqlite",
+        GRAPH_FILE,
         "result.json",
         "report.html",
         "config.json",

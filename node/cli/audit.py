@@ -45,9 +45,11 @@ def run(args: argparse.Namespace) -> int:
     rows = findings.rows()
     if args.json:
         wall_s = round(time.perf_counter() - started, 3)
-        print(json.dumps({"ok": True, "depth": depth, "rounds": findings.rounds, "items": rows, "wall_s": wall_s}))
+        found = {"depth": depth, "rounds": findings.rounds, "items": rows, "graph": findings.graph}
+        print(json.dumps({"ok": True, **found, "wall_s": wall_s}))
         return 0
     print(f"audit ({depth}) of rounds {', '.join(map(str, findings.rounds)) or 'none'}: no difference")
     for row in rows:
         print(f"  {row['item']:11} {row['verdict']:10} {row['count']}")
+    print(f"  evaluation graph {findings.graph}")
     return 0

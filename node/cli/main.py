@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ledger import LedgerError
-from node.cli import audit, calibrate, committee, deploy, doctor, keys, reputation, run_node, simulate, tasks
+from node.cli import audit, calibrate, committee, deploy, doctor, keys, recommend, reputation, run_node, simulate, tasks
 from node.committee import CommitteeWarning
 from node.errors import NodeError, UnknownName
 from storage import StorageError
@@ -23,6 +23,7 @@ COMMANDS = {
     "tasks": tasks,
     "node": run_node,
     "reputation": reputation,
+    "recommend": recommend,
     "audit": audit,
     "committee": committee,
     "keys": keys,

@@ -2,7 +2,8 @@
 
 The graph is unfolded into two floors of n nodes. On the ground floor a walk chooses among all links of a node by their
 absolute weight; a positive one stays, a negative one leads upstairs; upstairs there are positive links alone. A node's
-net score is its score on the ground floor less that upstairs. Every rater's distrust counts, not the ego's alone.
+net score is its score on the ground floor less that upstairs. Every rater's distrust counts, not the ego's alone. Both
+floors count towards EXACT_NODES.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +160,7 @@ def relaxed_egos(
             yield int(node), shares[:, lane]
 
 
+@cache
 def most_rounds(a: Fraction) -> int:
     """The smallest k with a^k ≤ 2^-20."""
     rounds, left = 0, Fraction(1)

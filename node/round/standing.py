@@ -92,19 +92,32 @@ def _after(view: TaskView, standing: Standing, posted: Event) -> Standing:
 
 
 def posted_scores(view: TaskView, posted: Event) -> tuple[list[int], list[int]]:
-    """Scores by slot of a post in words mode, trainers' and verifiers'."""
-    post = Post.of(posted)
-    trainers, verifiers = (unpack_scores(post.words_of(r), len(view.slots(r, before=posted))) for r in Role)
+    """Scores by slot of a post, trainers' and verifiers': out of its words, in root mode out of the state in the store.
+    Raises what `view.load` raises, and PeerError for a state that is not what was signed.
+    """
+    if view.root_mode:
+        stored = _stored_state(view, posted)
+        if not matches(stored, Post.of(posted).state):
+            raise PeerError(f"the stored state of round {int(posted.args['round'])} is not what its root says")
+        words = [stored.scores[role] for role in Role]
+    else:
+        words = [Post.of(posted).words_of(role) for role in Role]
+    trainers, verifiers = (
+        unpack_scores(of_role, len(view.slots(role, before=posted))) for role, of_role in zip(Role, words, strict=True)
+    )
     return trainers, verifiers
+
+
+def _stored_state(view: TaskView, posted: Event) -> RootLedgerState:
+    try:
+        return decode_data(view.load(Post.of(posted).state.data))
+    except LedgerError as error:
+        raise PeerError(f"the state of round {int(posted.args['round'])} is malformed: {error}") from error
 
 
 def _after_root(view: TaskView, standing: Standing, posted: Event, round_: int) -> Standing:
     """Step by the posted scores. A state that does not follow, and nobody challenged, is the chain's all the same."""
-    root = Post.of(posted).state
-    try:
-        stored = decode_data(view.load(root.data))
-    except LedgerError as error:
-        raise PeerError(f"the state of round {round_} is malformed: {error}") from error
+    root, stored = Post.of(posted).state, _stored_state(view, posted)
     counts = [len(view.slots(role, before=posted)) for role in Role]
     lanes = [unpack_scores(stored.scores[role], counts[role]) for role in Role]
     derived = standing.after(lanes, view.state.params, round_)
