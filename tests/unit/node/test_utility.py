@@ -191,6 +191,6 @@ def test_gtg_ranks_trainers_as_exact_shapley_does() -> None:
     assert evaluations <= 20
 
 
-@pytest.mark.parametrize("forge", [clones(0.0), clones(0.3), clones(1.0), clones(5.0), halves, twin])
+@pytest.mark.parametrize("forge", [clones(0.0), clones(0.3), clones(1.0), halves, twin])
 def test_more_identities_do_not_pay(forge: Any) -> None:
     assert gain(0, forge, ["gtg_shapley"], rounds=2)["gtg_shapley"] <= 1.05
