@@ -3,7 +3,7 @@
 A source is a node like a trainer, with a slot, stake and a lane. Members ask questions whose answers they know (opened
 probes, as in training), and vote on each source one lane of `node.score`; the settled score is the lower median of the
 votes, and reputation is stepped by the contracts' own rule. So reliability is in the same books, sources are
-drawn by the same 4,096 + reputation, and all of it is audited the same way. Pure integers.
+drawn by the same weight, stake x (4,096 + reputation), and all of it is audited the same way. Pure integers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from ledger import RootLedgerState, lower_median
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
-from node.weight import NEWCOMER
 
 MAX_PART = 32_767
 
@@ -47,26 +46,34 @@ def settle_sources(
     return state.step((scores, [NOT_DUE] * len(state.pay[1])), round=round_, pools=(pool, 0))
 
 
-def draw_sources(reputations: Sequence[int], count: int, *, seed: bytes) -> list[int]:
-    """`count` different slots in drawing order, each next one with odds 4,096 + reputation among those left.
+def draw_sources(weights: Sequence[int], count: int, *, seed: bytes) -> list[int]:
+    """`count` different slots in drawing order, each next one with odds by weight among those left.
 
-    The constant keeps asking newcomers and the fallen now and then. All slots where there are no more than `count`.
+    Weights are `node.weight.stake`'s, whose 4,096 keeps asking newcomers and the fallen now and then; a weight of 0 is
+    never drawn. All that have weight where they are no more than `count`.
     """
-    left = list(range(len(reputations)))
+    left = [slot for slot, weight in enumerate(weights) if weight > 0]
     drawn: list[int] = []
     while left and len(drawn) < count:
-        ends = list(accumulate(NEWCOMER + reputations[slot] for slot in left))
+        ends = list(accumulate(weights[slot] for slot in left))
         ticket = hashlib.sha256(b"credence sources\x00" + seed + len(drawn).to_bytes(4, "big")).digest()
         drawn.append(left.pop(bisect_right(ends, int.from_bytes(ticket, "big") % ends[-1])))
     return drawn
 
 
-def weigh_answers(answers: Mapping[int, Answer], reputations: Sequence[int]) -> Answer | None:
-    """The answer that most reputation stands behind, by slot of its source; ties to the first in the alphabet.
+def voices(stakes: Sequence[int], reputations: Sequence[int]) -> list[int]:
+    """What each source's answer weighs, by slot: stake x (1 + reputation, of which a quarter of the best suffices).
 
-    Who has none is asked, but outvotes nobody who has some: 1 + reputation.
+    Reliable sources count alike, so that they correct one another's slips; who has no reputation outvotes nobody who
+    has. Additive under a split of stake.
     """
+    enough = max(reputations, default=0) // 4
+    return [wei * (1 + min(reputation, enough)) for wei, reputation in zip(stakes, reputations, strict=True)]
+
+
+def weigh_answers(answers: Mapping[int, Answer], voices: Sequence[int]) -> Answer | None:
+    """The answer that most weight stands behind, `answers` by slot of its source; ties to the first in the alphabet."""
     weight: dict[Answer, int] = {}
     for slot, answer in answers.items():
-        weight[answer] = weight.get(answer, 0) + 1 + reputations[slot]
+        weight[answer] = weight.get(answer, 0) + voices[slot]
     return min(weight, key=lambda answer: (-weight[answer], answer)) if weight else None

@@ -23,13 +23,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ledger import Role, new_root_state
 from node import report_plots as style
-from node.reliability import draw_sources, settle_sources, source_vote, weigh_answers
+from node.reliability import draw_sources, settle_sources, source_vote, voices, weigh_answers
 from node.score import ACCEPTED_BASE
 from node.seeds import derive_bytes
+from node.weight import stake
 from scripts.bench.page import table, write_page
 from scripts.source_corpus import Passage, Source, corpus, question, sources
 
 SOURCES, ASKED, MEMBERS, PROBES = 20, 5, 5, 4
+STAKES = [1] * SOURCES
 SHARES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 METHODS = ("by reliability", "blind", "blind, all sources")
 
@@ -48,7 +50,7 @@ class Library:
     def settle(self, round_: int) -> None:
         """One round of probes and votes. Members ask their own questions of the sources drawn by the beacon."""
         beacon = derive_bytes(self.seed, "beacon", round_)
-        drawn = draw_sources(self.reputations, 2 * ASKED, seed=beacon)
+        drawn = draw_sources(stake(STAKES, self.reputations), 2 * ASKED, seed=beacon)
         votes = [self._member_votes(drawn) for _ in range(MEMBERS - 1)]
         liar = [ACCEPTED_BASE * 2 - 1 if slot < self.polluted else 1 for slot in range(SOURCES)]
         votes.append([lane if slot in drawn else 0 for slot, lane in enumerate(liar)])
@@ -73,13 +75,13 @@ class Library:
         """One user's question; whether each way of drawing sources answers it rightly. Nobody checks it."""
         passage = self._passage()
         words = question(passage, self.rng)
-        nobody = [0] * SOURCES
         seed = self.rng.bytes(32)
+        reliable = draw_sources(stake(STAKES, self.reputations), ASKED, seed=seed)
         hits = {}
         for name, drawn, weights in (
-            (METHODS[0], draw_sources(self.reputations, ASKED, seed=seed), self.reputations),
-            (METHODS[1], draw_sources(nobody, ASKED, seed=seed), nobody),
-            (METHODS[2], list(range(SOURCES)), nobody),
+            (METHODS[0], reliable, voices(STAKES, self.reputations)),
+            (METHODS[1], draw_sources(STAKES, ASKED, seed=seed), STAKES),
+            (METHODS[2], list(range(SOURCES)), STAKES),
         ):
             told = {slot: answer for slot in drawn if (answer := self.sources[slot].answer(words)) is not None}
             hits[name] = weigh_answers(told, weights) == passage.name
@@ -155,7 +157,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer questions, one seed")
     parser.add_argument("--docs", action="store_true", help="write docs/source_reliability.md, .png and .json")
     args = parser.parse_args()
-    results = measure(rounds=20, questions=60, seeds=1) if args.quick else measure(rounds=30, questions=200, seeds=3)
+    results = measure(rounds=20, questions=60, seeds=1) if args.quick else measure(rounds=25, questions=100, seeds=2)
     if args.json:
         print(json.dumps(results))
     else:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ledger import Role, new_root_state
 from ledger.words import step_lane
-from node.reliability import draw_sources, settle_sources, source_vote, weigh_answers
+from node.reliability import draw_sources, settle_sources, source_vote, voices, weigh_answers
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
+from node.weight import stake
 from scripts.source_corpus import Passage, Source, corpus, question
 from scripts.source_reliability import accuracy
 
@@ -44,7 +45,8 @@ def test_settlement_is_that_of_trainers() -> None:
 
 def test_draws_go_by_reputation_and_still_reach_newcomers() -> None:
     reputations = [40_960, 0, 0, 40_960]
-    counts = Counter(draw_sources(reputations, 1, seed=k.to_bytes(32, "big"))[0] for k in range(2_000))
+    weights = stake([1] * 4, reputations)
+    counts = Counter(draw_sources(weights, 1, seed=k.to_bytes(32, "big"))[0] for k in range(2_000))
     assert counts[0] / counts[1] == pytest.approx(11, rel=0.4)
     assert counts[1] > 0 < counts[2]
 
@@ -55,13 +57,15 @@ def test_a_draw_has_different_slots_and_depends_on_the_seed_alone(
     reputations: list[int], count: int, seed: bytes
 ) -> None:
     drawn = draw_sources(reputations, count, seed=seed)
-    assert len(set(drawn)) == len(drawn) == min(count, len(reputations))
+    assert len(set(drawn)) == len(drawn) == min(count, sum(r > 0 for r in reputations))
     assert drawn == draw_sources(reputations, count, seed=seed)
 
 
-def test_answers_weigh_by_the_reputation_behind_them() -> None:
-    assert weigh_answers({0: "a", 1: "b", 2: "b"}, [30_000, 5_000, 5_000]) == "a"
-    assert weigh_answers({0: "a", 1: "b", 2: "b"}, [0, 0, 0]) == "b"
+def test_answers_weigh_by_the_voices_behind_them() -> None:
+    assert voices([1, 1, 2], [40_000, 100, 20_000]) == [10_001, 101, 20_002]
+    assert voices([], []) == []
+    assert weigh_answers({0: "a", 1: "b", 2: "b"}, voices([1, 1, 1], [30_000, 0, 0])) == "a"
+    assert weigh_answers({0: "a", 1: "b", 2: "b"}, voices([1, 1, 1], [0, 0, 0])) == "b"
     assert weigh_answers({1: "b", 0: "a"}, [7, 7]) == "a"
     assert weigh_answers({}, [1]) is None
 
