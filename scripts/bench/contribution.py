@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from node import report_plots as style
-from scripts.bench.contribution_game import agreement, clones, gain, halves, twin
+from scripts.bench.contribution_game import Forge, agreement, clones, gains, halves, twin
 from scripts.bench.page import table, verdict, write_page
 
 NAMES = ("gtg_shapley", "loo", "first_order")
@@ -33,21 +33,20 @@ def measure(*, seeds: int, rounds: int) -> dict[str, Any]:
     """Everything, as docs/contribution.json keeps it."""
     ranks: dict[str, Any] = {}
     for case, how in CASES.items():
-        found = [agreement(seed, NAMES, rounds=rounds, **how) for seed in range(seeds)]  # type: ignore[arg-type]
+        seen = [agreement(seed, NAMES, rounds=rounds, **how) for seed in range(seeds)]  # type: ignore[arg-type]
         ranks[case] = {
-            name: {"spearman": [one[name][0] for one in found], "evaluations": max(one[name][1] for one in found)}
+            name: {"spearman": [one[name][0] for one in seen], "evaluations": max(one[name][1] for one in seen)}
             for name in NAMES
         }
-    attacks = {f"2 identities, noise {noise:g} × the update's norm": clones(noise) for noise in NOISES}
+    attacks: dict[str, Forge] = {
+        f"2 identities, noise {noise:g} × the update's norm": clones(noise) for noise in NOISES
+    }
     attacks["4 identities, noise 0.5 × the update's norm"] = clones(0.5, 4)
     attacks["data and stake split in two"] = halves
     attacks["identical update, stake of its own"] = twin
-    gains = {
-        name: {key: [one[key] for one in found] for key in NAMES}
-        for name, forge in attacks.items()
-        for found in [[gain(seed, forge, NAMES, rounds=min(5, rounds)) for seed in range(seeds)]]
-    }
-    return {"ranks": ranks, "gains": gains, "seeds": seeds, "rounds": rounds, "trainers": TRAINERS}
+    found = [gains(seed, attacks, NAMES, rounds=min(5, rounds)) for seed in range(seeds)]
+    earned = {attack: {name: [one[attack][name] for one in found] for name in NAMES} for attack in attacks}
+    return {"ranks": ranks, "gains": earned, "seeds": seeds, "rounds": rounds, "trainers": TRAINERS}
 
 
 def rank_rows(results: dict[str, Any]) -> list[list[str]]:

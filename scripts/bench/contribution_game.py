@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,23 @@ THRESHOLDS = Thresholds(skip=0.0001, truncate=0.01, cluster=0.1)  # the task's d
 PROBE = 64
 
 
+class Perceptron(Evaluator):
+    """The evaluator with its loss in numpy: enumerating coalitions of a small network is mostly torch's overhead."""
+
+    def loss(self, params: Mapping[str, np.ndarray], data: Dataset) -> float:
+        """Mean cross-entropy, equal to the product's up to float32 rounding (under test)."""
+        values = data.x
+        layers = sorted({int(name.split(".")[0]) for name in params})
+        for layer in layers:
+            values = values @ params[f"{layer}.weight"].T + params[f"{layer}.bias"]
+            if layer != layers[-1]:
+                values = np.maximum(values, 0)
+        logits = values.astype(np.float64)
+        top = logits.max(axis=1)
+        log_sum = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+        return float(np.mean(log_sum - logits[np.arange(len(data)), data.y]))
+
+
 @dataclass
 class Federation:
     """Trainers with their data and a model that moves by the weighted mean of their updates."""
@@ -35,7 +52,7 @@ class Federation:
     evaluator: Evaluator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.evaluator = Evaluator(self.module)
+        self.evaluator = Perceptron(self.module)
 
     def train(self, shard: Dataset, round_: int, who: int) -> np.ndarray:
         """(d,) float32 update of one trainer from the present model."""
@@ -144,21 +161,27 @@ def twin(net: Federation, updates: np.ndarray, round_: int) -> tuple[np.ndarray,
     return np.concatenate([updates, updates[:1]]), np.concatenate([net.weights, net.weights[:1]])
 
 
-def gain(seed: int, forge: Forge, names: Sequence[str], *, rounds: int = 5, parts: str = "iid") -> dict[str, float]:
-    """By measure: what all identities of trainer 0 earn together, over what it earns as one. The model moves honestly.
+def gains(
+    seed: int, attacks: Mapping[str, Forge], names: Sequence[str], *, rounds: int = 5
+) -> dict[str, dict[str, float]]:
+    """By attack and measure: what all identities of trainer 0 of 8 earn together, over what it earns as one.
 
-    Pay is its share of the pool: its positive score over everyone's, as in settlement; summed over rounds.
+    Pay is its share of the pool: its positive score over everyone's, as in settlement; summed over rounds. Data are
+    iid and clean, and the model moves honestly.
     """
-    net = federation(seed, trainers=8, parts=parts, noise=0.0)
-    honest, forged = (dict.fromkeys(names, 0.0) for _ in range(2))
+    net = federation(seed, trainers=8, parts="iid", noise=0.0)
+    honest = dict.fromkeys(names, 0.0)
+    forged = {attack: dict.fromkeys(names, 0.0) for attack in attacks}
     for round_ in range(1, rounds + 1):
         updates = net.updates(round_)
-        rows, weights = forge(net, updates, round_)
         for name in names:
             honest[name] += _share(UTILITIES.get(name)(net.game(updates, net.weights, round_)), net.trainers)
-            forged[name] += _share(UTILITIES.get(name)(net.game(rows, weights, round_)), net.trainers)
+        for attack, forge in attacks.items():
+            rows, weights = forge(net, updates, round_)
+            for name in names:
+                forged[attack][name] += _share(UTILITIES.get(name)(net.game(rows, weights, round_)), net.trainers)
         net.move(updates, net.weights)
-    return {name: forged[name] / honest[name] for name in names}
+    return {attack: {name: cells[name] / honest[name] for name in names} for attack, cells in forged.items()}
 
 
 def _share(values: np.ndarray, trainers: int) -> float:

@@ -14,7 +14,7 @@ from node.errors import ConfigError
 from node.model import Evaluator, flatten, initial_parameters, layout_of, unflatten
 from node.utility import UTILITIES, Game, Thresholds
 from node.utility.game import clusters
-from scripts.bench.contribution_game import agreement, clones, gain, halves, twin
+from scripts.bench.contribution_game import agreement, clones, federation, gains, halves, twin
 
 RNG = np.random.default_rng(0)
 DATA = Dataset(RNG.standard_normal((40, 3)).astype(np.float32), RNG.integers(0, 2, 40), 2)
@@ -191,6 +191,14 @@ def test_gtg_ranks_trainers_as_exact_shapley_does() -> None:
     assert evaluations <= 20
 
 
-@pytest.mark.parametrize("forge", [clones(0.0), clones(0.3), clones(1.0), clones(5.0), halves, twin])
-def test_more_identities_do_not_pay(forge: Any) -> None:
-    assert gain(0, forge, ["gtg_shapley"], rounds=2)["gtg_shapley"] <= 1.05
+def test_more_identities_do_not_pay() -> None:
+    attacks = {f"noise {noise}": clones(noise) for noise in (0.0, 0.3, 1.0)} | {"halves": halves, "twin": twin}
+    found = gains(0, attacks, ["gtg_shapley"], rounds=2)
+    assert {attack: cells["gtg_shapley"] for attack, cells in found.items() if cells["gtg_shapley"] > 1.05} == {}
+
+
+def test_the_benchmark_s_loss_is_the_product_s() -> None:
+    net = federation(1)
+    game = net.game(net.updates(1)[:, :], net.weights, 1)
+    reference = -Evaluator(net.module).loss(net.model, game._data)
+    assert game.utility(game.base) == pytest.approx(reference, abs=1e-6)

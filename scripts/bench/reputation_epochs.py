@@ -1,0 +1,121 @@
+"""Yuma epochs in integers beside a plain numpy port in floats, interleaved in one run, one core.
+
+`--docs` writes docs/reputation_epochs.md, .png and .json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from node import report_plots as style
+from node.consensus import Carry, Rules, yuma_epoch
+from scripts.bench.consensus_game import reports_of
+from scripts.bench.page import table, write_page
+from tests.support.yuma import float_epoch
+
+SIZES = ((64, 256), (256, 4096))
+PEER = "numpy port in floats"
+
+
+def measure(*, repeats: int) -> list[dict[str, Any]]:
+    """Median milliseconds of both and of the ratio of neighbours, and how far apart the results are, by size."""
+    found = []
+    for members, nodes in SIZES:
+        rng = np.random.default_rng(7)
+        stakes = rng.integers(1, 1_000, members)
+        # Odd, so that no column ties at exactly half the stake, which floats decide by rounding.
+        stakes[0] += stakes.sum() % 2 == 0
+        rules, carry, bonds = Rules(permits=members), None, np.zeros((members, nodes))
+        ours, theirs, apart = [], [], 0.0
+        for epoch in range(repeats):
+            weights = rng.integers(0, 65_536, (members, nodes))
+            reports = reports_of(stakes, weights, epoch)
+            carry = Carry.genesis(reports, rules) if carry is None else carry
+            share, row = stakes.astype(float), weights.astype(float)
+            start = time.perf_counter()
+            mine = yuma_epoch(reports, carry, rules, round_=epoch)
+            between = time.perf_counter()
+            other = float_epoch(share, row, bonds, rate=rules.rate / 65_536)
+            theirs.append(1e3 * (time.perf_counter() - between))
+            ours.append(1e3 * (between - start))
+            carry, bonds = mine.carry, other.bonds
+            total = sum(mine.dividends)
+            paid = np.array([value / total for value in mine.dividends])
+            apart = max(apart, float(np.abs(paid - other.dividends).max()))
+        ratios = np.array(ours) / np.array(theirs)
+        found.append(
+            {"size": f"{members} × {nodes}", "ours_ms": float(np.median(ours)), "peer_ms": float(np.median(theirs)),
+             "ratio": float(np.median(ratios)), "difference": apart, "repeats": repeats}
+        )  # fmt: skip
+    return found
+
+
+def rows(results: list[dict[str, Any]]) -> list[list[str]]:
+    """The table."""
+    return [
+        [r["size"], f"{r['ours_ms']:.2f}", f"{r['peer_ms']:.2f}", f"{r['ratio']:.2f}", f"{r['difference']:.1e}"]
+        for r in results
+    ]
+
+
+HEAD = ["members × nodes", "integers, ms", f"{PEER}, ms", "ratio", "largest difference of dividends"]
+
+
+def page(results: list[dict[str, Any]]) -> str:
+    """docs/reputation_epochs.md."""
+    return f"""# Yuma epochs: integers beside floats
+
+Written by `python scripts/bench/reputation_epochs.py --docs`, one core, both in turn on the same random weights,
+medians of {results[0]["repeats"]} epochs. The peer is `tests/support/yuma.py`, a line of numpy for each equation; it
+has no permits, masks or registration, and its sums depend on the machine. A ratio below 1 is faster than the peer.
+
+{table(HEAD, rows(results))}
+
+![Milliseconds an epoch](reputation_epochs.png)
+"""
+
+
+def draw(results: list[dict[str, Any]], figure: Figure) -> None:
+    """Bars of milliseconds, logarithmic."""
+    axes = figure.add_axes((0.12, 0.12, 0.85, 0.76))
+    places = np.arange(len(results))
+    axes.bar(places - 0.2, [r["ours_ms"] for r in results], 0.38, color=style.HONEST, label="integers")
+    axes.bar(places + 0.2, [r["peer_ms"] for r in results], 0.38, color=style.MUTED, label=PEER)
+    axes.set_yscale("log")
+    axes.set_xticks(places, [r["size"] for r in results])
+    axes.set_title("Milliseconds an epoch", loc="left", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="five epochs a size")
+    parser.add_argument("--docs", action="store_true", help="write docs/reputation_epochs.md, .png and .json")
+    args = parser.parse_args()
+    results = measure(repeats=5 if args.quick else 40)
+    if args.json:
+        print(json.dumps(results))
+    else:
+        for row in rows(results):
+            print("  ".join(f"{name} {cell}" for name, cell in zip(HEAD, row, strict=True)))
+    if args.docs:
+        write_page(
+            "reputation_epochs", page(results), {"epochs": results}, lambda figure: draw(results, figure), (4.6, 2.8)
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
