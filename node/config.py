@@ -34,7 +34,7 @@ class SimulationConfig:
     attack: tuple[str, ...] = ()
     partition: str = "iid"
     aggregator: str = "trimmed_mean"
-    weighting: str = "stake"
+    weighting: str = "clusters"
     utility: str = "loo"
     codec: str = "raw"
     settlement: str = "words"

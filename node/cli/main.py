@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ledger import LedgerError
-from node.cli import audit, deploy, doctor, keys, reputation, run_node, simulate, tasks
+from node.cli import audit, deploy, doctor, keys, matrix, reputation, run_node, simulate, tasks
 from node.errors import NodeError, UnknownName
 from storage import StorageError
 
 COMMANDS = {
     "simulate": simulate,
+    "matrix": matrix,
     "deploy": deploy,
     "tasks": tasks,
     "node": run_node,
