@@ -11,7 +11,7 @@ import numpy as np
 from node.attacks import ATTACKS, ForgeContext
 from node.attacks.kind import AttackKind
 from node.data import Dataset, FloatArray, Split, split
-from node.matrix.defences import DEFENCES, Server
+from node.matrix.defences import Server, defence_of
 from node.matrix.learner import Learner
 from node.partition import partition
 from node.seeds import derive_seed
@@ -76,7 +76,7 @@ def run_cell(setting: Setting, cell: Cell) -> Result:
     if kind is not None:
         shards[honest_count:] = [kind.poison(shard, cell.strength) for shard in shards[honest_count:]]
     learner = Learner(shards, seed=derive_seed(cell.seed, "train"), epochs=setting.epochs)
-    server = Server(DEFENCES.get(cell.defence), f=setting.attackers / setting.trainers)
+    server = Server(defence_of(cell.defence), f=setting.attackers / setting.trainers)
     measured = parts.probe if setting.validate else parts.test
     aim = kind.aim(measured, cell.strength) if kind is not None and kind.aim is not None else None
     model, previous = learner.initial(), None

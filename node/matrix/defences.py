@@ -52,6 +52,13 @@ def _enter_all() -> None:
 _enter_all()
 
 
+def defence_of(name: str) -> Defence:
+    """The defence called `name`; a chain of steps before a rule (`nnm+krum`) is that rule alone. Raises UnknownName."""
+    if "+" in name:
+        return Defence(WEIGHTINGS.get("uniform"), AGGREGATORS.get(name))
+    return DEFENCES.get(name)
+
+
 class Server:
     """A defence at work: it remembers the sum of each trainer's updates. All trainers hold equal stakes."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from node.errors import ConfigError
 from node.matrix.cell import NO_ATTACK, Cell, Result, Setting, run_cell
-from node.matrix.defences import DEFENCES
+from node.matrix.defences import DEFENCES, defence_of
 
 ATTACK_ROWS = (
     NO_ATTACK, "sign_flip", "gaussian", "free_rider", "copycat", "alie", "alie=search", "ipm", "ipm=search", "mimic",
@@ -45,7 +45,7 @@ class Grid:
         ]
         for cell in found[: len(self.attacks) * len(self.defences)]:
             _ = cell.kind
-            DEFENCES.get(cell.defence)
+            defence_of(cell.defence)
         return found
 
 
