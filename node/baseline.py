@@ -36,17 +36,22 @@ def plain_averaging(
     """Test accuracy after each of `rounds` rounds of unweighted averaging. Same seeds as the trainers of the run.
 
     `shards[i]` belongs to node `node_ids[i]` which carries out `attacks[i]` (None: honest). A copycat's update is the
-    first honest trainer's. `tick` is called after each trainer's turn, for progress bars.
+    first honest trainer's; colluders
+    know the honest updates of those before them in the list. `tick` is called after each trainer's turn.
     """
     module = TASKS.get(spec.name).module(spec.shape, spec.classes)
     evaluator, mean = Evaluator(module), AGGREGATORS.get("mean")
     model, previous, accuracies = genesis, None, []
+    shards = [
+        shard if attack is None else ATTACKS.get(attack.name).poison(shard, attack.strength)
+        for shard, attack in zip(shards, attacks, strict=True)
+    ]
     for round_ in range(1, rounds + 1):
         updates: list[NDArray[np.float32]] = []
-        honest: NDArray[np.float32] | None = None
+        honest: list[NDArray[np.float32]] = []
         for node, shard, attack in zip(node_ids, shards, attacks, strict=True):
-            if attack is not None and ATTACKS.get(attack.name).copies_commitment and honest is not None:
-                updates.append(honest)
+            if attack is not None and ATTACKS.get(attack.name).copies_commitment and honest:
+                updates.append(honest[0])
                 tick()
                 continue
             seed = derive_seed(run_seed, "train", round_, node)
@@ -58,10 +63,13 @@ def plain_averaging(
                     previous_global=previous,
                     own_previous=None,
                     strength=attack.strength,
+                    honest=np.stack(honest) if honest else None,
+                    attackers=attack.count,
+                    shared_seed=derive_seed(run_seed, "collude"),
                 )
                 update = ATTACKS.get(attack.name).forge(update, context=context)
-            elif honest is None:
-                honest = update
+            else:
+                honest.append(update)
             updates.append(update)
             tick()
         step = mean(np.stack(updates), np.full(len(updates), 1 / len(updates)), f=0.0)

@@ -34,7 +34,7 @@ class SimulationConfig:
     attack: tuple[str, ...] = ()
     partition: str = "iid"
     aggregator: str = "trimmed_mean"
-    weighting: str = "stake"
+    weighting: str = "clusters"
     utility: str = "gtg_shapley"
     codec: str = "raw"
     settlement: str = "words"

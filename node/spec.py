@@ -129,10 +129,10 @@ class TaskSpec:
     output_bound: str = "20000"
     update_bound: str = "1000"
     duplicate_tau: str = "0.01"
-    cosine_margin: str = "0"
+    cosine_margin: str = "0.2"
     aggregator: str = "trimmed_mean"
     byzantine_fraction: str = "0.1"
-    weighting: str = "stake"
+    weighting: str = "clusters"
     utility: str = "gtg_shapley"
     utility_scale: str = "0.25"
     stake_bad: str = "0.2"  # hostile share of stake that the next two bounds assume

@@ -11,7 +11,20 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ledger import LedgerError
-from node.cli import audit, calibrate, committee, deploy, doctor, keys, recommend, reputation, run_node, simulate, tasks
+from node.cli import (
+    audit,
+    calibrate,
+    committee,
+    deploy,
+    doctor,
+    keys,
+    matrix,
+    recommend,
+    reputation,
+    run_node,
+    simulate,
+    tasks,
+)
 from node.committee import CommitteeWarning
 from node.errors import NodeError, UnknownName
 from storage import StorageError
@@ -19,6 +32,7 @@ from storage import StorageError
 COMMANDS = {
     "simulate": simulate,
     "calibrate": calibrate,
+    "matrix": matrix,
     "deploy": deploy,
     "tasks": tasks,
     "node": run_node,

@@ -15,6 +15,7 @@ from node.message import Kind, Message
 from node.model import flatten
 from node.replay.run import Advance
 from node.round.actor import Context
+from node.round.gather import gather
 from node.round.settle import RoundFacts, observed_digest
 from node.round.trainer import Trainer
 from node.round.verifier import Verifier
@@ -26,14 +27,12 @@ from storage import encode
 
 
 class ForgingTrainer(Trainer):
-    """Runs the whole protocol honestly on an update that an attack has replaced."""
+    """Runs the whole protocol honestly on data that an attack has poisoned, or an update that it has replaced."""
 
-    def __init__(
-        self, context: Context, data: Dataset, *, run_seed: int, attack: str, strength: str | None = None
-    ) -> None:
-        super().__init__(context, data, run_seed=run_seed)
-        self._attack = ATTACKS.get(attack)
-        self._strength = strength
+    def __init__(self, context: Context, data: Dataset, *, run_seed: int, attack: AttackSpec) -> None:
+        self._attack = ATTACKS.get(attack.name)
+        super().__init__(context, self._attack.poison(data, attack.strength), run_seed=run_seed)
+        self._strength, self._colluders = attack.strength, attack.count
         self._previous: NDArray[np.float32] | None = None
 
     def forge(self, round_: int, update: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -43,6 +42,9 @@ class ForgingTrainer(Trainer):
             previous_global=self._previous_step(round_),
             own_previous=self._previous,
             strength=self._strength,
+            honest=self._revealed_before(round_),
+            attackers=self._colluders,
+            shared_seed=derive_seed(self.run_seed, "collude"),
         )
         forged = self._attack.forge(update, context=context)
         self._previous = update
@@ -56,6 +58,22 @@ class ForgingTrainer(Trainer):
                 report = posted.args["report"]
                 return flatten(self.context.model(report.model)) - flatten(self.context.model(report.parent))
         return None
+
+    def _revealed_before(self, round_: int) -> NDArray[np.float32] | None:
+        """(h, d) what others revealed a round ago: this round's updates are still hidden by their commitments."""
+        earlier = round_ - 1
+        entries = [c for c in self.view.commitments(earlier) if c.node != self.context.node] if earlier else []
+        found = gather(
+            entries,
+            store=self.context.store,
+            spec=self.context.spec,
+            scope=self.context.scope,
+            task=self.context.task,
+            round_=earlier,
+            parent=self.view.parent(earlier) if earlier else b"",
+        )
+        updates = [item.update for item in found if item.update is not None]
+        return np.stack(updates) if updates else None
 
 
 class SkippingTrainer(Trainer):
@@ -203,7 +221,7 @@ def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: Atta
         return SkippingTrainer(context, data, run_seed=run_seed, strength=attack.strength)
     if kind.malforms:
         return MalformedTrainer(context, data, run_seed=run_seed, strength=attack.strength)
-    return ForgingTrainer(context, data, run_seed=run_seed, attack=attack.name, strength=attack.strength)
+    return ForgingTrainer(context, data, run_seed=run_seed, attack=attack)
 
 
 def make_verifier(context: Context, *, run_seed: int, attack: AttackSpec | None, patience_s: int) -> Verifier:

@@ -32,8 +32,9 @@ from ledger import (
 from ledger.errors import LedgerError
 from ledger.rootstate import encode_data
 from ledger.types import RootState
-from node.aggregate import AGGREGATORS, clip_to_median_norm
+from node.aggregate import AGGREGATORS
 from node.consensus import Evidence, Outcome, agree
+from node.defence import robust_step
 from node.errors import PeerError
 from node.message import Kind, Message, Scope, parse_message, verify_message
 from node.model import Parameters, flatten, unflatten
@@ -342,8 +343,13 @@ def next_model(
         return parent
     order = sorted(updates, key=lambda node: hashlib.sha256(updates[node].tobytes()).digest())
     shares = normalise([weights[node] for node in order])
-    stack = clip_to_median_norm(np.stack([updates[node] for node in order]), shares)
-    step = AGGREGATORS.get(spec.aggregator)(stack, shares, f=spec.number("byzantine_fraction"))
+    step = robust_step(
+        np.stack([updates[node] for node in order]),
+        shares,
+        weighting=WEIGHTINGS.get(spec.weighting),
+        rule=AGGREGATORS.get(spec.aggregator),
+        f=spec.number("byzantine_fraction"),
+    )
     return unflatten(flatten(parent) + step, spec.layout)
 
 

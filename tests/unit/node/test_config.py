@@ -18,7 +18,7 @@ DEFAULT = SimulationConfig()
     [
         ("task", "digit", "digits", "breast_cancer, digits, files"),
         ("aggregator", "medain", "median", "krum, mean, median, multi_krum, trimmed_mean"),
-        ("weighting", "stakes", "stake", "stake, stake_only, uniform"),
+        ("weighting", "stakes", "stake", "clusters, foolsgold, stake, stake_only, sybilwall, uniform"),
         ("utility", "lo", "loo", "first_order, gtg_shapley, loo, shapley"),
         ("codec", "fp61", "fp16", "fp16, raw"),
         ("partition", "dirichelt:0.5", "dirichlet", "dirichlet, iid, label"),

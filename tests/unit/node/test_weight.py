@@ -16,7 +16,7 @@ LANE = st.integers(0, 65_535)
 
 def test_by_hand() -> None:
     stakes, reputations = [2 * 10**18, 0, 5], [0, 9, 65_535]
-    assert WEIGHTINGS.names() == ["stake", "stake_only", "uniform"]
+    assert WEIGHTINGS.names() == ["clusters", "foolsgold", "stake", "stake_only", "sybilwall", "uniform"]
     assert WEIGHTINGS.get("stake")(stakes, reputations) == [2 * 10**18 * 4096, 0, 5 * (4096 + 65_535)]
     assert WEIGHTINGS.get("stake_only")(stakes, reputations) == stakes
     assert WEIGHTINGS.get("uniform")(stakes, reputations) == [1, 0, 1]

@@ -1,4 +1,4 @@
-"""Attacks as product features: the same code serves tests, benchmarks and `simulate --attack`."""
+"""What an attack is, how it is named, and those that need nobody else: on one's own update or on the protocol."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from node.data import FloatArray
+from node.data import Dataset, FloatArray
 from node.errors import ConfigError
 from node.registry import Registry
 from node.seeds import derive_seed
@@ -32,16 +32,29 @@ class AttackSpec:
 
 @dataclass(frozen=True)
 class ForgeContext:
-    """What an attacking trainer knows: seeds, the last accepted global step (d,) and its own last update."""
+    """What an attacking trainer knows: seeds, the last accepted global step (d,) and its own last update.
+
+    Colluders also share `honest` (h, d), what they know of honest work: this round's updates where they are omniscient,
+    the last round's where commit and reveal keep the new ones from them. `attackers` is their number, `shared_seed` a
+    seed that all of them have, and `aggregate` the rule that they attack: all updates (n, d) to the step (d,).
+    """
 
     seed: int
     round: int
     previous_global: FloatArray | None = None
     own_previous: FloatArray | None = None
     strength: str | None = None
+    honest: FloatArray | None = None
+    attackers: int = 1
+    shared_seed: int = 0
+    aggregate: Callable[[FloatArray], FloatArray] | None = None
 
 
 Forge = Callable[[FloatArray, ForgeContext], FloatArray]
+
+
+Poison = Callable[[Dataset, str | None], Dataset]
+"""(data set, strength) -> data set. Of a shard: what is trained on. Of a test set: the attacker's aim, as labels."""
 
 
 def _honest(update: FloatArray, context: ForgeContext) -> FloatArray:
@@ -56,10 +69,11 @@ def _no_strength(strength: str) -> bool:
 class AttackKind:
     """How one attack behaves.
 
-    An attack on the update itself forges it; one on the protocol leaves it and is carried out by the round's
-    machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes), `malforms` (one
-    whose bytes are broken or missing, see `Malformation`), `skips_work` (a verifier that guesses), `copies_votes` and
-    `skips_steps` (a trainer that leaves steps out: seen in replay mode alone).
+    An attack on the update itself forges it; one on the data leaves the update and poisons the shard (`poisoner`;
+    `aim` gives the test set that says how often it succeeds); one on the protocol leaves both and is carried out by the
+    round's machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes),
+    `malforms` (one whose bytes are broken or missing, see `Malformation`), `skips_steps` (leaves some out: seen
+    in replay mode alone), `skips_work` (a verifier that guesses) and `copies_votes`.
     """
 
     name: str
@@ -73,11 +87,19 @@ class AttackKind:
     skips_work: bool = False
     copies_votes: bool = False
     skips_steps: bool = False
+    colludes: bool = False  # all who carry it out send one vector
+    poisoner: Poison | None = None
+    aim: Poison | None = None
 
     def forge(self, update: FloatArray, *, context: ForgeContext) -> FloatArray:
         """(d,) float32: what is sent in place of the honest `update` (d,) float32. Raises as `check`."""
         self.check(context.strength)
         return np.asarray(self.forger(update, context), dtype=np.float32)
+
+    def poison(self, data: Dataset, strength: str | None) -> Dataset:
+        """What the attacker trains on in place of `data`. Raises as `check`."""
+        self.check(strength)
+        return self.poisoner(data, strength) if self.poisoner is not None else data
 
     def check(self, strength: str | None) -> None:
         """Raise ConfigError unless the attack has this strength; None is the default one."""
@@ -113,7 +135,8 @@ def parse_attack(text: str) -> AttackSpec:
     return spec
 
 
-def _positive(text: str) -> bool:
+def positive(text: str) -> bool:
+    """Whether a strength is a finite number above 0."""
     try:
         return math.isfinite(float(text)) and float(text) > 0
     except ValueError:
@@ -121,10 +144,11 @@ def _positive(text: str) -> bool:
 
 
 def _share(text: str) -> bool:
-    return _positive(text) and float(text) <= 1
+    return positive(text) and float(text) <= 1
 
 
-def _generator(context: ForgeContext, name: str) -> np.random.Generator:
+def generator_of(context: ForgeContext, name: str) -> np.random.Generator:
+    """The attacker's own randomness of a round."""
     return np.random.default_rng(derive_seed(context.seed, "attack", name, context.round))
 
 
@@ -135,7 +159,7 @@ def _sign_flip(update: FloatArray, context: ForgeContext) -> FloatArray:
 
 def _gaussian(update: FloatArray, context: ForgeContext) -> FloatArray:
     """Isotropic noise whose norm is strength (1 by default) times that of the update."""
-    noise = _generator(context, "gaussian").standard_normal(update.shape)
+    noise = generator_of(context, "gaussian").standard_normal(update.shape)
     length = float(np.linalg.norm(update.astype(np.float64))) * float(context.strength or 1)
     return np.asarray(noise * (length / max(float(np.linalg.norm(noise)), 1e-300)), dtype=np.float32)
 
@@ -144,17 +168,18 @@ def _free_rider(update: FloatArray, context: ForgeContext) -> FloatArray:
     """`stale` (default) re-sends the last global step; `noise`, or stale with none yet, next to nothing."""
     if context.strength != "noise" and context.previous_global is not None:
         return context.previous_global.copy()
-    noise = _generator(context, "free_rider").standard_normal(update.shape)
+    noise = generator_of(context, "free_rider").standard_normal(update.shape)
     return np.asarray(TINY * noise, dtype=np.float32)
 
 
-def _add(kind: AttackKind) -> None:
+def add_attack(kind: AttackKind) -> None:
+    """Enter an attack under its name."""
     ATTACKS.register(kind.name)(kind)
 
 
-_add(AttackKind("sign_flip", "trainer", "sends -4 x its update", _sign_flip, "a factor > 0", _positive))
-_add(AttackKind("gaussian", "trainer", "sends noise of its update's norm", _gaussian, "a factor > 0", _positive))
-_add(
+add_attack(AttackKind("sign_flip", "trainer", "sends -4 x its update", _sign_flip, "a factor > 0", positive))
+add_attack(AttackKind("gaussian", "trainer", "sends noise of its update's norm", _gaussian, "a factor > 0", positive))
+add_attack(
     AttackKind(
         "free_rider",
         "trainer",
@@ -164,8 +189,10 @@ _add(
         lambda text: text in ("stale", "noise"),
     )
 )
-_add(AttackKind("copycat", "trainer", "republishes another trainer's commitment and bytes", copies_commitment=True))
-_add(
+add_attack(
+    AttackKind("copycat", "trainer", "republishes another trainer's commitment and bytes", copies_commitment=True)
+)
+add_attack(
     AttackKind(
         "malformed",
         "trainer",
@@ -175,16 +202,11 @@ _add(
         malforms=True,
     )
 )
-_add(
+add_attack(
     AttackKind(
-        "skip_steps",
-        "trainer",
-        "leaves out a share of its steps",
-        _honest,
-        "a share in (0, 1]",
-        _share,
+        "skip_steps", "trainer", "leaves out a share of its steps", _honest, "a share in (0, 1]", _share,
         skips_steps=True,
     )
-)
-_add(AttackKind("lazy_verifier", "verifier", "guesses instead of evaluating", skips_work=True))
-_add(AttackKind("vote_copier", "verifier", "repeats another member's commitment and reveal", copies_votes=True))
+)  # fmt: skip
+add_attack(AttackKind("lazy_verifier", "verifier", "guesses instead of evaluating", skips_work=True))
+add_attack(AttackKind("vote_copier", "verifier", "repeats another member's commitment and reveal", copies_votes=True))

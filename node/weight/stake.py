@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from node.errors import TooFewUpdates
-from node.registry import Registry
-
-Weighting = Callable[[Sequence[int], Sequence[int]], list[int]]
-"""(stakes in wei, reputations) -> one non-negative integer weight a node."""
-
-WEIGHTINGS: Registry[Weighting] = Registry("weighting")
+from node.weight.weighting import WEIGHTINGS, Weighting
 
 NEWCOMER = 4096
 """Added to every reputation (0..65,535), so that newcomers count: 1/17 of the best."""
 
 
-@WEIGHTINGS.register("stake")
 def stake(stakes: Sequence[int], reputations: Sequence[int]) -> list[int]:
     """stake_wei x (4096 + reputation). Additive under a split of stake at equal reputation."""
     _check(stakes, reputations)
     return [wei * (NEWCOMER + reputation) for wei, reputation in zip(stakes, reputations, strict=True)]
 
 
-@WEIGHTINGS.register("stake_only")
 def stake_only(stakes: Sequence[int], reputations: Sequence[int]) -> list[int]:
     """stake_wei."""
     _check(stakes, reputations)
     return list(stakes)
 
 
-@WEIGHTINGS.register("uniform")
 def uniform(stakes: Sequence[int], reputations: Sequence[int]) -> list[int]:
     """1 for every node with stake, 0 for the others. A baseline: it rewards splitting."""
     _check(stakes, reputations)
@@ -61,3 +53,8 @@ def _check(stakes: Sequence[int], reputations: Sequence[int]) -> None:
         raise ValueError(f"{len(stakes)} stakes and {len(reputations)} reputations")
     if any(value < 0 for value in (*stakes, *reputations)):
         raise ValueError("a stake or reputation is negative")
+
+
+WEIGHTINGS.register("stake")(Weighting(stake))
+WEIGHTINGS.register("stake_only")(Weighting(stake_only))
+WEIGHTINGS.register("uniform")(Weighting(uniform))

@@ -1,0 +1,33 @@
+"""Which updates of a round are let in: near-copies of an earlier one and what points away from the others are not.
+
+Pure functions on arrays: a committee member applies them to revealed submissions (`node.verify`), the matrix to
+simulated ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.aggregate import cosine_to_others
+from node.data import FloatArray
+
+
+def later_duplicates(updates: Sequence[FloatArray], *, tau: float) -> NDArray[np.bool_]:
+    """(n,) bool: which rows lie within relative L2 distance `tau` of an earlier row that is none itself.
+
+    `updates` come in order of commitment: the first commit wins. Relative to the later one's own norm.
+    """
+    late = np.zeros(len(updates), dtype=bool)
+    for row, update in enumerate(updates):
+        limit = tau * float(np.linalg.norm(update.astype(np.float64)))
+        earlier = (updates[other] for other in range(row) if not late[other])
+        late[row] = any(float(np.linalg.norm((update - other).astype(np.float64))) <= limit for other in earlier)
+    return late
+
+
+def pointing_away(updates: FloatArray, weights: NDArray[np.float64], *, margin: float) -> NDArray[np.bool_]:
+    """(n,) bool: rows whose cosine to the weighted median of the others is below -`margin` (DESIGN §3.6)."""
+    return np.asarray(cosine_to_others(updates, weights) < -margin, dtype=bool)

@@ -1,0 +1,18 @@
+"""Who exchanges with whom: graphs for gossip, beacon-ordered samples, and one rule a neighbourhood by name."""
+
+from node.topology.gossip import MIXINGS, Gossip, Mixing
+from node.topology.graph import GRAPHS, Graph, graph_of
+from node.topology.sampled import View, aggregators_agree, merge, sample
+
+__all__ = [
+    "GRAPHS",
+    "MIXINGS",
+    "Gossip",
+    "Graph",
+    "Mixing",
+    "View",
+    "aggregators_agree",
+    "graph_of",
+    "merge",
+    "sample",
+]
