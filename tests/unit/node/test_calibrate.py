@@ -5,6 +5,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from node.calibrate import Calibration, Comparison, Level, Shard, calibrate, compare_levels, segments_of
@@ -106,6 +108,11 @@ def test_work_passes_only_if_all_of_its_vectors_do() -> None:
 )
 def test_decimals_round_up_to_two_digits(value: float, text: str) -> None:
     assert _decimal(value) == text
+
+
+@given(st.floats(1e-12, 1e6))
+def test_decimals_are_never_below_and_at_most_a_tenth_above(value: float) -> None:
+    assert value <= float(_decimal(value)) <= 1.1 * value * (1 + 1e-12)
 
 
 def test_a_task_takes_it_and_publishes_the_rates(found: Calibration, tmp_path) -> None:  # type: ignore[no-untyped-def]
