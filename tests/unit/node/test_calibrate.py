@@ -125,6 +125,7 @@ def test_a_task_takes_it_and_publishes_the_rates(found: Calibration, tmp_path) -
     published = publish_task(store, name="breast_cancer", calibration=read, **options)  # type: ignore[arg-type]
     spec = TaskSpec.from_bytes(published.spec.to_bytes())
     assert spec.calibration == mine.levels
+    assert spec.profiles == mine.profiles == ("permuted", "micro_batches", "float64")
     assert spec.tau == mine.levels[0].tau
     assert spec.tau_of("segment") == float(mine.levels[2].tau)
     assert spec.number("output_bound") == float(mine.output_bound)
