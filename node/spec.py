@@ -144,6 +144,7 @@ class TaskSpec:
     collector: str = "owner"  # who logs commits and reveals for all: the task's owner, or `none`
     calibration: tuple[Level, ...] = ()  # what tau and the bounds were derived from; empty: not calibrated
     replay: ReplayPlan | None = None  # None: output mode
+    profiles: tuple[str, ...] = ()  # ways of computing (see node.train.profile) that the calibration made room for
     version: int = field(default=SPEC_VERSION)
 
     def __post_init__(self) -> None:
@@ -158,7 +159,7 @@ class TaskSpec:
         extents = (*self.shape, *(extent for _, shape in self.layout for extent in shape))
         if not self.shape or not self.layout or any(type(e) is not int or e < 1 for e in extents):
             raise ConfigError("the sample shape and every tensor shape of a task are made of integers >= 1")
-        texts = [getattr(self, name) for name in _NAMES] + [name for name, _ in self.layout]
+        texts = [*self.profiles, *(getattr(self, name) for name in _NAMES)] + [name for name, _ in self.layout]
         if any(not isinstance(text, str) for text in texts) or len(dict(self.layout)) != len(self.layout):
             raise ConfigError("names in a task are strings, and its tensors have distinct ones")
         if self.collector not in ("owner", "none"):
@@ -214,6 +215,7 @@ class TaskSpec:
         body["layout"] = [[name, list(shape)] for name, shape in self.layout]
         body["genesis"] = self.genesis.to_json()
         body["recipe"] = {f.name: _plain(getattr(self.recipe, f.name), f.type) for f in fields(self.recipe)}
+        body["profiles"] = list(self.profiles)
         body["calibration"] = [level.to_json() for level in self.calibration]
         body["probe"] = [_shard_json(shard) for shard in self.probe]
         body["replay"] = {} if self.replay is None else self.replay.to_json()
@@ -240,6 +242,7 @@ class TaskSpec:
             body["shape"] = tuple(body["shape"])
             body["layout"] = tuple((name, tuple(shape)) for name, shape in body["layout"])
             body["genesis"] = Artefact.from_json(body["genesis"])
+            body["profiles"] = tuple(body["profiles"])
             body["calibration"] = tuple(Level.from_json(level) for level in body["calibration"])
             body["probe"] = tuple(
                 ProbeShard(Artefact.from_json(shard["sealed"]), bytes.fromhex(shard["key_hash"]))

@@ -81,6 +81,7 @@ class Calibration:
             "sketch_rows": self.sketch_rows,
             "output_bound": self.output_bound,
             "update_bound": self.update_bound,
+            "profiles": self.profiles,
             "calibration": self.levels,
         }
 

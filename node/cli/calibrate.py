@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from node.calibrate import Calibration, Shard, calibrate
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError(f"--{name} {getattr(args, name)} is out of range", hint=f"at least {low}")
     if args.rows % 8 or args.replays > args.nodes:
         raise ConfigError(f"--rows {args.rows}, --replays {args.replays}", hint="rows in eights, replays up to --nodes")
+    torch.set_num_threads(1)  # the pinned profile's; the two-thread profile sets its own
     kind = TASKS.get(args.task)
     dataset = kind.load(parse_options(args.option))
     parts = task_split(dataset, args.seed)

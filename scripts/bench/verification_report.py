@@ -139,7 +139,8 @@ def text(found: dict[str, Any]) -> str:
         "",
         "In output mode an update that is itself rescaled, stale or a neighbour's counts as trained that way: the "
         "sketch agrees, because it is asked about what was revealed. There the norm bound, the near-duplicate rule "
-        "and the utilities decide.",
+        "and the utilities decide. A cheat in one segment is exposed as often as that segment is drawn: "
+        "raise the rate, or the stake, for it. Stated sketches and forgeries are of the first task's outputs.",
         "",
         "![Honest drift and cheats by relative distance, and who catches what](verification.png)",
     ]
@@ -172,14 +173,14 @@ def plot(found: dict[str, Any]) -> plt.Figure:
         values = [max(value, 1e-9) for value in distances[name]]
         colour = "tab:green" if honest else "tab:red"
         left.plot(values, [place] * len(values), "o-", color=colour, markersize=4)
-    for item in found["calibrations"]:
+    for colour, item in zip(("tab:blue", "tab:orange"), found["calibrations"], strict=True):
         tau = next(float(level["tau"]) for level in item["levels"] if level["name"] == "segment")
-        left.axvline(tau, linestyle="--", linewidth=1, label=f"tau, {item['task']}")
+        left.axvline(tau, linestyle="--", color=colour, label=f"tau, {item['task']}")
     left.set(
         xscale="log", xlabel="relative L2 distance of a segment (1e-9: equal to the bit)", yticks=range(len(names))
     )
     left.set_yticklabels(names)
-    left.legend(loc="lower right")
+    left.legend(loc="lower left")
     left.set_title("honest (green) and cheats (red)")
     tests = ["ours, replay", *found["peers"]]
     refused = [

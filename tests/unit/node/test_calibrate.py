@@ -5,6 +5,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from node.calibrate import Calibration, Comparison, Level, Shard, calibrate, compare_levels, segments_of
@@ -108,6 +110,11 @@ def test_decimals_round_up_to_two_digits(value: float, text: str) -> None:
     assert _decimal(value) == text
 
 
+@given(st.floats(1e-12, 1e6))
+def test_decimals_are_never_below_and_at_most_a_tenth_above(value: float) -> None:
+    assert value <= float(_decimal(value)) <= 1.1 * value * (1 + 1e-12)
+
+
 def test_a_task_takes_it_and_publishes_the_rates(found: Calibration, tmp_path) -> None:  # type: ignore[no-untyped-def]
     recipe = TASKS.get("breast_cancer").recipe
     mine = replace(found, task="breast_cancer", recipe=asdict(recipe))
@@ -118,6 +125,7 @@ def test_a_task_takes_it_and_publishes_the_rates(found: Calibration, tmp_path) -
     published = publish_task(store, name="breast_cancer", calibration=read, **options)  # type: ignore[arg-type]
     spec = TaskSpec.from_bytes(published.spec.to_bytes())
     assert spec.calibration == mine.levels
+    assert spec.profiles == mine.profiles == ("permuted", "micro_batches", "float64")
     assert spec.tau == mine.levels[0].tau
     assert spec.tau_of("segment") == float(mine.levels[2].tau)
     assert spec.number("output_bound") == float(mine.output_bound)

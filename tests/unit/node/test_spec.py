@@ -118,6 +118,7 @@ def test_every_field_changes_the_bytes() -> None:
         "probe": (SHARD,),
         "collector": "none",
         "sketch_rows": 24,
+        "profiles": ("permuted",),
         "calibration": (Level("output", "0", "0.1", 1, 0, 1, 0),),
         "replay": ReplayPlan(4, 2, 7, (PublicShard(Artefact(b"\x0b" * 32, 9), 3),)),
     }
@@ -259,6 +260,10 @@ def test_a_missing_inner_field_is_a_config_error(path: tuple[Any, ...]) -> None:
         (("sketch_rows",), 12),
         (("sketch_rows",), 0),
         (("sketch_rows",), 136),
+        (("profiles",), [1]),
+        (("profiles",), None),
+        (("calibration",), [{}]),
+        (("calibration",), 7),
         (("layout",), {}),
         (("layout", 0), ["weight"]),
         (("layout", 0, 0), 7),
