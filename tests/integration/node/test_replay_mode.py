@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import node.simulate
 from node.audit import audit
 from node.config import SimulationConfig
+from node.explain import WHY, explain
 from node.replay.segments import segments_sketch
 from node.round.adversary import SkippingTrainer, make_trainer
 from node.round.replays import public_shard, trainer_of
@@ -102,3 +103,9 @@ def test_the_audit_executes_the_drawn_segments_again(source: Source) -> None:
     rows = {row["item"]: row for row in audit(source, replay=True).rows()}
     assert rows["segment"]["count"] >= 2 * 3
     assert rows["sketch"]["verdict"] == "exact"
+
+
+def test_a_rejection_explains_itself(source: Source) -> None:
+    said = " ".join(step.text for step in explain(source, node=7, round_=1))
+    assert WHY[Reason.REPLAY_MISMATCH] in said
+    assert set(WHY) == set(Reason)
