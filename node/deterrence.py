@@ -54,6 +54,7 @@ class Career:
     rounds: int
     paid: int  # rounds
     faults: int  # rounds in which a canary convicted it
+    canary_rounds: int  # rounds that had a canary
 
     def profit(self, stakes: Stakes) -> float:
         """Tokens a round: rewards less slashes, and less the cost of work for who does it."""
@@ -82,14 +83,15 @@ def simulate_careers(
     that hostile planters make recognisable on purpose: a cheat works on those. Honest machines differ from the truth by
     `drift` (relative). A member found false by the others' checks is not paid; one at fault on a canary is slashed.
     """
-    paid, faults = dict.fromkeys(Conduct, 0), dict.fromkeys(Conduct, 0)
+    paid, faults, watched = dict.fromkeys(Conduct, 0), dict.fromkeys(Conduct, 0), 0
     for number in range(1, rounds + 1):
         table = _Round(number, submissions, canary_rate, recognised, drift, seed)
         convicted, false = table.faults(tau), table.false(tau)
+        watched += bool(table.canaries)
         for conduct in Conduct:
             faults[conduct] += conduct in convicted
             paid[conduct] += conduct not in convicted | false
-    return {conduct: Career(conduct, rounds, paid[conduct], faults[conduct]) for conduct in Conduct}
+    return {conduct: Career(conduct, rounds, paid[conduct], faults[conduct], watched) for conduct in Conduct}
 
 
 class _Round:

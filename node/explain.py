@@ -42,6 +42,7 @@ WHY = {
     Reason.NEGATIVE_COSINE: "rejected: it points away from the weighted median of the other updates",
     Reason.NO_CLAIM: "rejected: it claimed no output sketch in time, or did not open its claim",
     Reason.SKETCH_MISMATCH: "rejected: the sketch that it claimed is not the committee's",
+    Reason.REPLAY_MISMATCH: "rejected: a drawn segment of its training, executed again, ends elsewhere",
     Reason.SILENT: "failed: it was drawn but revealed no observation",
     Reason.UNSEEN: "failed: it says that it was not served most of what the others accepted",
     Reason.FALSE_OBSERVATION: "failed: its address-bound sketches are not those of the updates",
@@ -191,7 +192,9 @@ def _observation_steps(source: Source, node: int, role: Role, record: RoundRecor
             text += f" and voted {data['vote']} ({reason.value})"
         steps.append(Step("observation", text, data))
     if role is Role.TRAINER and node in record.sketches:
-        text = f"agreed sketch 0x{record.sketches[node][:16]}… of its outputs on the beacon-drawn probes"
+        replayed = source.spec().replay is not None
+        of = "what its beacon-drawn segments moved" if replayed else "its outputs on the beacon-drawn probes"
+        text = f"agreed sketch 0x{record.sketches[node][:16]}… of {of}"
         steps.append(Step("sketch", text, {"sketch": record.sketches[node]}))
     claims = [m for m in record.evidence if m.kind is Kind.ROSTER]
     if role is Role.TRAINER and claims:

@@ -75,6 +75,9 @@ class HttpPeers(Peers):
         self._board.publish(message)
         self._metrics.count("messages_published")
 
+    def contradictions(self, task: int, round_: int, kind: Kind) -> list[tuple[Message, Message]]:
+        return self._board.contradictions(task, round_, kind)
+
     def messages(self, task: int, round_: int, kind: Kind) -> list[Message]:
         return self._board.messages(task, round_, kind)
 

@@ -41,6 +41,10 @@ class Peers(ABC):
         return [m for m in found if m.attempt == attempt and node in (None, m.node)]
 
     @abstractmethod
+    def contradictions(self, task: int, round_: int, kind: Kind) -> list[tuple[Message, Message]]:
+        """Two different messages of one sender under one key, for each sender that said such: the first and another."""
+
+    @abstractmethod
     def close(self) -> None:
         """Stop listening."""
 
@@ -57,6 +61,7 @@ class Board(Peers):
         self._signer_of = signer_of
         self._lock = threading.Lock()
         self._messages: dict[Key, tuple[int, Message]] = {}  # in arrival order, each with its number
+        self._others: dict[Key, Message] = {}  # what contradicts a kept message: one is enough to prove it
         self._latest: dict[tuple[int, int], int] = {}  # (task, node) → its newest round
         # Numbers of one life of a node never meet those of the next, so a peer's old cursor is recognised as such.
         self._first = self._next = int.from_bytes(os.urandom(5), "big") << 24
@@ -74,6 +79,7 @@ class Board(Peers):
                 if known[1].content() != message.content():
                     kind = message.kind.value
                     log.warning("dropped: round=%d peer=%d reason=second %s", message.round, message.node, kind)
+                    self._others.setdefault(message.key, message)
                 return
             self._keep(message)
 
@@ -89,6 +95,7 @@ class Board(Peers):
         for key in own:
             if key[2] <= latest - KEEP_ROUNDS:
                 del self._messages[key]
+                self._others.pop(key, None)
         self._latest[sender] = latest
         self._messages[message.key] = (self._next, message)
         self._next += 1
@@ -97,6 +104,11 @@ class Board(Peers):
         with self._lock:
             found = [m for k, (_, m) in self._messages.items() if k[:3] == (kind.value, task, round_)]
         return sorted(found, key=lambda m: (m.attempt, m.node))
+
+    def contradictions(self, task: int, round_: int, kind: Kind) -> list[tuple[Message, Message]]:
+        with self._lock:
+            keys = sorted(k for k in self._others if k[:3] == (kind.value, task, round_))
+            return [(self._messages[key][1], self._others[key]) for key in keys if key in self._messages]
 
     def since(self, task: int, after: int, *, limit: int) -> tuple[int, list[Message]]:
         """Up to `limit` messages of a task in arrival order from number `after` on, and the number to ask for next.

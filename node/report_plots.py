@@ -55,7 +55,8 @@ CODES = {
     "unrevealed": "UR", "commitment_mismatch": "CM", "unavailable": "UA", "bad_manifest": "BM", "wrong_cid": "WC",
     "truncated": "TR", "oversized": "OV", "wrong_names": "WN", "wrong_shape": "WS", "wrong_dtype": "WD",
     "non_finite": "NF", "malformed": "MF", "norm_bound": "NB", "duplicate": "DU", "negative_cosine": "NC",
-    "no_claim": "CL", "sketch_mismatch": "SM", "silent": "SI", "unseen": "US", "false_observation": "FO",
+    "no_claim": "CL", "sketch_mismatch": "SM", "replay_mismatch": "RM", "silent": "SI", "unseen": "US",
+    "false_observation": "FO",
 }  # fmt: skip
 
 FIGURE_SIZE = (5.2, 3.3)  # inches: small, so that 9-point type is still legible at the width of a phone

@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--capacity", type=int, default=1_000, metavar="N", help="root: room for N nodes in each role")
     parser.add_argument("--fund", type=int, metavar="ROUNDS", help="pay for the first ROUNDS now (default: all)")
     parser.add_argument("--collector", default="owner", choices=("owner", "none"), help="who logs commits for all")
+    parser.add_argument("--stake-bad", default="0.2", metavar="SHARE", help="hostile share of stake to reckon with")
+    parser.add_argument(
+        "--capture-bound", default="1", metavar="P", help="warn where a committee is captured more often"
+    )
+    parser.add_argument("--stall-bound", default="1", metavar="P", help="warn where a committee is stalled more often")
+    parser.add_argument("--shards", type=int, metavar="N", help="replay mode: publish the training data in N shards")
     parser.add_argument("--seed", type=int, default=7, help="splits the data; trainers of built-in tasks need it")
     parser.add_argument("--commit-s", type=int, default=25)
     parser.add_argument("--reveal-s", type=int, default=10)
@@ -89,7 +95,14 @@ def _create(args: argparse.Namespace, ledger: Ledger, owner: Signer) -> int:
             rounds=args.rounds,
             seed=args.seed,
             secret=derive_bytes(node_secret(args.home), "probe secret"),
-            overrides={"aggregator": args.aggregator, "collector": args.collector},
+            overrides={
+                "aggregator": args.aggregator,
+                "collector": args.collector,
+                "stake_bad": args.stake_bad,
+                "capture_bound": args.capture_bound,
+                "stall_bound": args.stall_bound,
+            },
+            public=None if args.shards is None else ("iid", args.shards),
             calibration=Calibration.from_text(args.calibration.read_text()) if args.calibration else None,
         )
     finally:

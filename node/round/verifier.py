@@ -32,6 +32,7 @@ from node.model import Parameters
 from node.record import ObservationRecord, RoundRecord
 from node.replay.movement import same_movement
 from node.replay.segments import segments_sketch, with_replays
+from node.round.accuse import accuse, signed_for_contract
 from node.round.actor import Actor, Context
 from node.round.gather import fetch, fetch_record, gather, open_shard
 from node.round.replays import Replays
@@ -42,7 +43,6 @@ from node.round.settle import (
     accepted_updates,
     agreed_roster,
     check_roster,
-    committed_observation,
     compile_dossier,
     integer_weights,
     make_record,
@@ -93,6 +93,8 @@ class Verifier(Actor):
         facts, key = self.facts(round_), self.view.probe_key(round_)
         if facts is None or key is None or self.context.node not in facts.seats:
             return False
+        if accuse(self, facts):
+            return True
         if self.view.live.posted_round == round_:
             return False
         if not self.done(facts.round, "observed"):
@@ -240,7 +242,7 @@ class Verifier(Actor):
         # Said once a round: what a node repeats under another attempt would stand in the roster twice.
         claims = [m for m in self.heard(facts.round, Kind.CLAIM) if m.node in facts.trainer_slots and not m.attempt]
         observed = [m for m in self.heard(facts.round, Kind.OBSERVED) if m.node in facts.seats and not m.attempt]
-        observed = [m for m in observed if _signed_for_contract(facts, m)]
+        observed = [m for m in observed if signed_for_contract(facts, m)]
         revealed = {c.node for c in facts.commitments if c.manifest is not None}
         complete = {m.node for m in observed} == set(facts.seats) and revealed <= {m.node for m in claims}
         if not complete and not self._past(facts, OBSERVE_BY):
@@ -567,15 +569,6 @@ class Verifier(Actor):
                     )
             return True
         return False
-
-
-def _signed_for_contract(facts: RoundFacts, message: Message) -> bool:
-    try:
-        committed_observation(facts, message)
-    except PeerError as error:
-        log.warning("round=%d peer=%d reason=%s", facts.round, message.node, error)
-        return False
-    return True
 
 
 def _signature(message: Message, facts: RoundFacts) -> bytes | None:

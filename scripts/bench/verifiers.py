@@ -53,6 +53,7 @@ def careers(rounds: int) -> list[dict[str, Any]]:
                     "rounds": career.rounds,
                     "paid": career.paid,
                     "faults": career.faults,
+                    "canary_rounds": career.canary_rounds,
                     "rounds_to_catch": career.rounds_to_catch if career.faults else None,
                     "expected_rounds": 1 / (1 - (1 - float(RATE) * (1 - recognised)) ** SUBMISSIONS),
                     "profit_default": career.profit(DEFAULT),
@@ -143,11 +144,21 @@ def tables(results: dict[str, Any]) -> dict[str, tuple[list[str], list[list[str]
     honest = results["honest"]
     return {
         "careers": (
-            ["conduct", "paid", "convicted", "rounds to conviction", "1/p", "profit, default", "profit, R=2 S=50"],
+            [
+                "conduct",
+                "paid",
+                "rounds with a canary",
+                "convicted",
+                "rounds to conviction",
+                "1/p",
+                "profit, default",
+                "profit, R=2 S=50",
+            ],
             [
                 [
                     r["conduct"],
                     f"{r['paid']:,}",
+                    f"{r['canary_rounds']:,}",
                     f"{r['faults']:,}",
                     "never" if r["rounds_to_catch"] is None else f"{r['rounds_to_catch']:.2f}",
                     f"{r['expected_rounds']:.2f}",
@@ -258,6 +269,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
             right.bar_label(bars, fontsize=8)
         right.set_xticks(range(len(names)), names)
         right.set_yscale("symlog")
+        right.set_ylim(0, 3 * max(r["false_final"] for r in results["collusion"]) + 1)
         title = f"False results in {results['collusion'][0]['rounds']:,} rounds, 1/3 hostile"
         right.set_title(title, loc="left", weight="bold", fontsize=10)
         right.legend(frameon=False, fontsize=8)

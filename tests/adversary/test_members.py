@@ -13,10 +13,10 @@ import node.simulate
 from ledger import Clock, Phase
 from node.audit import Findings, audit
 from node.config import SimulationConfig
-from node.message import Kind, Message
+from node.message import Kind, Message, sign_message
 from node.model import Parameters
 from node.round.adversary import make_trainer, make_verifier
-from node.round.settle import RoundFacts
+from node.round.settle import RoundFacts, observed_digest
 from node.round.trainer import Trainer
 from node.round.verifier import Verifier
 from node.source import open_run
@@ -163,6 +163,36 @@ class TestMembers:
         honest_is_whole(result, but=2)
         (bad,) = [row for row in result["nodes"] if row["node"] == CONFIG.nodes + 2]
         assert [item["reason"] for item in bad["rejections"]] == ([reason] if reason else [])
+
+
+class TwoFaced(Verifier):
+    """Signs a second observation commitment and shows it around."""
+
+    def _commit(self, facts: RoundFacts) -> bool:
+        said = super()._commit(facts)
+        if said:
+            other = bytes(32)
+            signature = self.context.signer.sign_digest(observed_digest(facts, self.context.node, other))
+            second = sign_message(
+                self.context.signer,
+                self.context.scope,
+                kind=Kind.OBSERVED,
+                task=facts.task,
+                round_=facts.round,
+                node=self.context.node,
+                body={"commitment": other.hex(), "signature": signature.hex()},
+            )
+            self.context.peers.publish(second)
+        return said
+
+
+def test_two_commitments_of_one_member_cost_it_its_stake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _, _ = settle(tmp_path / "run", monkeypatch, verifier=TwoFaced, only=2)
+    stakes = {row["node"]: (row["stake_start"], row["stake_end"]) for row in result["nodes"]}
+    start, end = stakes.pop(CONFIG.nodes + 2)
+    assert end < start
+    assert all(start == end for start, end in stakes.values())
+    assert result["rounds"][0]["settled"]
 
 
 class FalseClaimer(Trainer):

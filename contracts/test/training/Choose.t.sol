@@ -37,6 +37,7 @@ contract TrainingChooseTest is TrainingBase {
     }
 
     /// @notice Wherever the fault is, it is found in log2(segments) + log2(steps) moves, at its own step.
+    /// forge-config: default.fuzz.runs = 96
     function test_every_step_is_found(uint256 step) external {
         step = bound(step, 0, SEGMENTS * STEPS - 1);
         opened();
