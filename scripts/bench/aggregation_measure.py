@@ -145,14 +145,14 @@ def measure(byzfl: Any, n: int, d: int, repeats: int) -> list[dict[str, Any]]:
 def main() -> int:
     """Measure as told and print the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, nargs="+", required=True)
+    parser.add_argument("--n", type=int, required=True)
     parser.add_argument("--d", type=int, required=True)
     parser.add_argument("--repeats", type=int, default=REPEATS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # byzfl's, about its own code
     torch.set_num_threads(1)
     byzfl = importlib.import_module("byzfl")
-    rows = [row for n in options.n for row in measure(byzfl, n, options.d, options.repeats)]
+    rows = measure(byzfl, options.n, options.d, options.repeats)
     print(json.dumps({"numpy": np.__version__, "torch": torch.__version__, "rows": rows}))
     return 0
 
