@@ -46,6 +46,7 @@ def trimmed_mean(updates: Updates, weights: Weights, *, f: float, seed: bytes = 
         upper = np.arange(1, len(rows) + 1) / len(rows)
         kept = np.minimum(upper, 1.0 - f) - np.maximum(upper - 1 / len(rows), f)
         kept[kept < EPS] = 0.0
+        kept[np.abs(kept - 1 / len(rows)) < EPS] = 1 / len(rows)  # whole rows are exactly alike, so need no order
         ranks = kept / kept.sum()
         return _columns(rows, lambda x, out: rank_sum(x, ranks, out))
     return _columns(rows, lambda x, out: weighted_range(x, weights, _cut(f), out))

@@ -62,7 +62,7 @@ def _kernel(rows: int) -> tuple[Callable[..., None], NDArray[np.int64]]:
     bounds (2, n) are the weights that lower and upper median need below them.
     """
     e = Emitter("cosines", {**ARGUMENTS, "weights": "ptr", "bounds": "ptr", "sums": "ptr"})
-    b, comparators, scratch = e.builder, network(rows, 0, rows), e.argument("scratch")
+    b, comparators, scratch = e.builder, network(range(rows)), e.argument("scratch")
     zero = e.number(D4, 0.0)
     with e.loop(e.index(0), e.argument("panels")) as panel:
         pack(e, rows, panel, keyed=True)

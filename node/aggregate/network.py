@@ -45,11 +45,14 @@ _INFINITE = 0x7F800000
 Comparators = list[tuple[int, int]]
 
 
-def network(rows: int, first: int, last: int) -> Comparators:
-    """Comparators (i, j), smaller to i, after which rows first..last-1 hold what a full sort would put there.
+def network(uses: Sequence[float]) -> Comparators:
+    """Comparators (i, j), smaller to i, after which row k holds the k-th smallest value, as far as that matters.
 
-    Depth first, so that consecutive ones touch the same few rows; those that cannot reach a wanted row are left out.
+    `uses` (n,) says what becomes of it: rows of equal use, those of no use among them, may be exchanged for one
+    another, so comparators that do only that are left out. All different: a full sort. Depth first, so that
+    consecutive comparators touch the same few rows.
     """
+    rows = len(uses)
     found: Comparators = []
 
     def merge(start: int, length: int, step: int) -> None:
@@ -68,11 +71,12 @@ def network(rows: int, first: int, last: int) -> Comparators:
 
     # For the next power of two, as if the rows that are not there held infinity: those comparators never swap.
     halves(0, 1 << (rows - 1).bit_length())
-    wanted, kept = set(range(first, last)), []
+    kept: Comparators = []
+    labels: list[object] = list(uses)
     for low, high in reversed(found):
-        if high < rows and (low in wanted or high in wanted):
+        if high < rows and labels[low] != labels[high]:
             kept.append((low, high))
-            wanted |= {low, high}
+            labels[low], labels[high] = object(), object()
     return kept[::-1]
 
 

@@ -39,9 +39,7 @@ def rank_sum(x: FloatArray, ranks: NDArray[np.float64], out: FloatArray) -> bool
 
     `x` (n, b) float32, `ranks` (n,) float64, `out` (b,) float32.
     """
-    used = np.flatnonzero(ranks)
-    first, last = int(used[0]), int(used[-1]) + 1
-    kernel, table = _rank_sum(len(x), first, last)
+    kernel, table = _rank_sum(tuple(ranks))
     return run(kernel, table, x, out, np.float32, ranks)
 
 
@@ -86,9 +84,11 @@ def weighted_window(x: FloatArray, weights: NDArray[np.float64], cut: NDArray[np
 
 
 @cache
-def _rank_sum(rows: int, first: int, last: int) -> tuple[Callable[..., None], NDArray[np.int64]]:
+def _rank_sum(uses: tuple[float, ...]) -> tuple[Callable[..., None], NDArray[np.int64]]:
+    used = np.flatnonzero(uses)
+    rows, first, last = len(uses), int(used[0]), int(used[-1]) + 1
     e = Emitter("rank_sum", {**ARGUMENTS, "ranks": "ptr"})
-    comparators = network(rows, first, last)
+    comparators = network(uses)
     with e.loop(e.index(0), e.argument("panels")) as panel:
         pack(e, rows, panel, keyed=False)
         sort(e, rows, comparators, e.argument("scratch"), F8)
@@ -104,7 +104,7 @@ def _rank_sum(rows: int, first: int, last: int) -> tuple[Callable[..., None], ND
 @cache
 def _window_mean(rows: int, kept: int) -> tuple[Callable[..., None], NDArray[np.int64]]:
     e = Emitter("window_mean", ARGUMENTS)
-    comparators = network(rows, 0, rows)
+    comparators = network(range(rows))
     with e.loop(e.index(0), e.argument("panels")) as panel:
         pack(e, rows, panel, keyed=False)
         sort(e, rows, comparators, e.argument("scratch"), F8)
@@ -137,7 +137,7 @@ def _window_mean(rows: int, kept: int) -> tuple[Callable[..., None], NDArray[np.
 @cache
 def _weighted(rows: int, what: str) -> tuple[Callable[..., None], NDArray[np.int64]]:
     e = Emitter(f"weighted_{what}", {**ARGUMENTS, "weights": "ptr", "cut": "ptr"})
-    b, comparators = e.builder, network(rows, 0, rows)
+    b, comparators = e.builder, network(range(rows))
     finish = {"range": _sum_range, "middle": _middle, "window": _sum_nearest}[what]
     with e.loop(e.index(0), e.argument("panels")) as panel:
         pack(e, rows, panel, keyed=True)

@@ -1,4 +1,4 @@
-"""Our aggregation rules beside byzfl 0.0.11 and beside the memory's bandwidth, in one process on one core.
+"""Our aggregation rules beside byzfl 0.0.11 and beside the memory's bandwidth, in turns in one process, on one core.
 
 Makes an environment of its own, .venv-aggregation-bench, on the first run: byzfl without its dependencies, a stub of
 torchvision, which it imports and which no build of this torch has, and everything else from the project's environment.
@@ -56,16 +56,21 @@ def prepare() -> Path:
 
 
 def measure(sizes: tuple[int, ...], columns: int) -> dict[str, Any]:
-    """Everything, as docs/aggregation.json keeps it."""
+    """Everything, as docs/aggregation.json keeps it; a process for each size."""
     # One thread for everybody, and no setting that would slow anybody's BLAS down.
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS_", "MKL_", "OMP_"))}
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    command = [str(prepare()), "-m", "scripts.bench.aggregation_measure", "--d", str(columns), "--n", *map(str, sizes)]
-    done = subprocess.run(command, cwd=ROOT, env={**kept, **threads}, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        raise BenchError(f"the measurement stopped with status {done.returncode}")
-    results: dict[str, Any] = json.loads(done.stdout)
-    return {"machine": _processor(), **results}
+    results: dict[str, Any] = {"machine": _processor(), "rows": []}
+    for n in sizes:
+        command = [str(prepare()), "-m", "scripts.bench.aggregation_measure", "--d", str(columns), "--n", str(n)]
+        done = subprocess.run(
+            command, cwd=ROOT, env={**kept, **threads}, stdout=subprocess.PIPE, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise BenchError(f"the measurement at n = {n} stopped with status {done.returncode}")
+        found = json.loads(done.stdout)
+        results = {**found, **results, "rows": results["rows"] + found["rows"]}
+    return results
 
 
 def _processor() -> str:

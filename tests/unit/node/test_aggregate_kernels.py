@@ -19,15 +19,19 @@ from node.aggregate.subset_kernel import SubsetMixer
 
 @pytest.mark.parametrize("rows", range(1, 13))
 def test_the_network_sorts_every_pattern_of_zeros_and_ones(rows: int) -> None:
-    """And so, by the 0-1 principle, everything; pruned, it does for the rows that are wanted."""
-    for first, last in {(0, rows), (rows // 3, rows - rows // 3), (rows // 2, rows // 2 + 1)}:
+    """And so, by the 0-1 principle, everything; pruned, rows of equal use hold the right values in any order."""
+    middle, kept = rows // 2, rows - 2 * (rows // 3)
+    for uses in (range(rows), [0] * (rows // 3) + [1] * kept + [0] * (rows // 3), np.arange(rows) == middle):
         patterns = np.array(list(itertools.product([0, 1], repeat=rows))).T
-        wanted = np.sort(patterns, axis=0)[first:last]
-        for i, j in network(rows, first, last):
+        wanted = np.sort(patterns, axis=0)
+        for i, j in network(list(uses)):
             assert i < j
             patterns[[i, j]] = np.minimum(patterns[i], patterns[j]), np.maximum(patterns[i], patterns[j])
-        assert (patterns[first:last] == wanted).all()
-    assert len(network(32, 0, 32)) == 191  # Batcher: (p^2 - p + 4) 2^(p - 2) - 1 with p = 5
+        for use in set(uses):
+            same = np.array(uses) == use
+            assert (patterns[same].sum(axis=0) == wanted[same].sum(axis=0)).all()
+    assert len(network(range(32))) == 191  # Batcher: (p^2 - p + 4) 2^(p - 2) - 1 with p = 5
+    assert len(network([0] * 8 + [1] * 16 + [0] * 8)) == 164
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 8, 33, STRAIGHT + 1])
