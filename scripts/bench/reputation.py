@@ -87,11 +87,18 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes only")
     parser.add_argument("--json", action="store_true", help="print the figures and the targets as JSON")
     parser.add_argument("--docs", action="store_true", help="write docs/reputation.md, .png and .json")
+    parser.add_argument(
+        "--redraw", action="store_true", help="page and plot from docs/reputation.json, nothing measured"
+    )
     options = parser.parse_args()
     if options.docs and options.quick:
         parser.error("the page shows a whole run: --docs goes without --quick")
-    prepare()
-    results = {name: measure(part, quick=options.quick) for name, part in PARTS.items()}
+    if options.redraw:
+        results = json.loads((DOCS / "reputation.json").read_text(encoding="utf-8"))
+    else:
+        prepare()
+        results = {name: measure(part, quick=options.quick) for name, part in PARTS.items()}
+        results["machine"] = machine()
     if options.docs:
         (DOCS / "reputation.json").write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     judged = {name: part.targets(results[name]) for name, part in PARTS.items()}
@@ -100,8 +107,10 @@ def main() -> int:
     else:
         for name, part in PARTS.items():
             print(part.section(results[name]))
-    if options.docs:
-        text = HEAD.format(machine=machine()) + "\n".join(part.section(results[name]) for name, part in PARTS.items())
+    if options.docs or options.redraw:
+        text = HEAD.format(machine=results["machine"]) + "\n".join(
+            part.section(results[name]) for name, part in PARTS.items()
+        )
         (DOCS / "reputation.md").write_text(text, encoding="utf-8")
         draw_plot(results, DOCS / "reputation.png")
     return 0
