@@ -71,8 +71,9 @@ def innovation(
 
     `reports` (n, m) and `public` (m,) int64 in one additive scale (lanes, or log2 of weights); `stakes` (n,) >= 0 weigh
     the medians; `seed` is the beacon, known after the reports only; `given` (n, m) marks what was reported, all by
-    default: a member that reported no two matched tasks scores 0. Residuals are cut to +-`clip`, 4 m clip^2 <= 2^53. `floor` is the
-    mean squared difference below which residuals count as noise of the machine: quieter reports score in proportion.
+    default: a member that reported no two matched tasks scores 0. Residuals are cut to +-`clip`, with 4 m clip^2 at
+    most 2^53. `floor` is the mean squared difference below which residuals count as noise of the machine: quieter
+    reports score in proportion.
     Without `memory` the round stands alone. All zeros with fewer than two tasks or members. Raises ValueError on shapes
     that do not fit, or too wide a clip.
     """
