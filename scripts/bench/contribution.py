@@ -104,9 +104,9 @@ values differ by less than chance, and ranks mean little: that row is for scale.
 {table(["trainer 0 of 8 as", *(f"`{name}`" for name in NAMES), f"`{NAMES[0]}`, largest"], gain_rows(results))}
 
 Mean over seeds of trainer 0's share of the pool over five rounds, with all of its identities, over its share as one.
-Stake is divided among identities except in the last row; half the data is also half the steps of training. Identical or nearly identical updates are one player of the
-weight of the heaviest, so a clone forfeits its stake's weight; beyond the clustering distance the full denominator
-takes over.
+Stake is divided among identities except in the last row; half the data is also half the steps of training.
+Identical or nearly identical updates are one player of the weight of the heaviest, so a clone forfeits its stake's
+weight; beyond the clustering distance the full denominator takes over.
 
 ![Spearman by measure, and gain of clones by noise](contribution.png)
 """
