@@ -126,7 +126,7 @@ def _score_step(role: Role, node: int, slot: int, record: RoundRecord) -> Step:
     score = lanes[slot] if slot < len(lanes) else NOT_DUE
     part = max(0, score - ACCEPTED_BASE)
     if role is Role.VERIFIER and reason is Reason.ACCEPTED:
-        why = "accepted: it revealed what it had committed to, and its sketches were its own"
+        why = "accepted: it revealed in time, its sketches were its own; paid for news that others confirm"
     elif role is Role.VERIFIER and reason is Reason.NOT_DUE:
         why = "not due: it was not drawn"
     else:

@@ -14,6 +14,7 @@ are noisy, agreement is averaged over rounds first (`Memory`): chance agreement 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,8 @@ BoolMatrix = NDArray[np.bool_]
 FULL = 1 << 16
 """The score of a member whose innovation the median of the others shares in full."""
 MAX_RESIDUAL = 1 << 19
-MAX_TASKS = 1 << 12
+"""Eight powers of two in the scale of `log2_q16`; allows 8,192 tasks."""
+_EXACT = 1 << 53  # integers up to here are exact in float64
 
 
 @dataclass(frozen=True)
@@ -69,18 +71,19 @@ def innovation(
 
     `reports` (n, m) and `public` (m,) int64 in one additive scale (lanes, or log2 of weights); `stakes` (n,) >= 0 weigh
     the medians; `seed` is the beacon, known after the reports only; `given` (n, m) marks what was reported, all by
-    default: a member that reported no two matched tasks scores 0. Residuals are cut to +-`clip` <= 2^19. `floor` is the
-    mean squared difference below which residuals count as noise of the machine: quieter reports score in proportion.
+    default: a member that reported no two matched tasks scores 0. Residuals are cut to +-`clip`, with 4 m clip^2 at
+    most 2^53. `floor` is the mean squared difference below which residuals count as noise of the machine: quieter
+    reports score in proportion.
     Without `memory` the round stands alone. All zeros with fewer than two tasks or members. Raises ValueError on shapes
-    that do not fit, or more than 4,096 tasks.
+    that do not fit, or too wide a clip.
     """
     n, m = reports.shape
     mask = np.ones((n, m), dtype=np.bool_) if given is None else given
     before = Memory.empty(n) if memory is None else memory
     if public.shape != (m,) or stakes.shape != (n,) or mask.shape != (n, m) or before.met.shape != (n, n):
         raise ValueError(f"reports {reports.shape}, public {public.shape}, stakes {stakes.shape} do not fit")
-    if m > MAX_TASKS or not 0 < clip <= MAX_RESIDUAL:
-        raise ValueError(f"at most {MAX_TASKS} tasks and a clip of 1..{MAX_RESIDUAL}, got {m} and {clip}")
+    if clip < 1 or m * (2 * clip) ** 2 > _EXACT:
+        raise ValueError(f"clip {clip} is not 1..{math.isqrt(_EXACT // (4 * max(m, 1)))}, which {m} tasks allow")
     scores = np.zeros(n, dtype=np.int64)
     if m < 2:
         return scores, before
@@ -131,7 +134,7 @@ def log2_q16(values: IntVector) -> IntVector:
 
 
 def _products(apart: IntMatrix) -> IntMatrix:
-    """(n, n) exact sums of products. |d| <= 2^20 and at most 2^12 tasks: below 2^53, so float64 loses nothing."""
+    """(n, n) exact sums of products: all partial sums are integers of at most _EXACT, so float64 loses nothing."""
     exact = apart.astype(np.float64)
     return np.rint(exact @ exact.T).astype(np.int64)
 

@@ -168,9 +168,8 @@ def supported(values: IntMatrix, stakes: IntVector, *, need: int) -> IntVector:
     for start in range(0, values.shape[1], width):
         keys = values[rows, start : start + width].T << bits | index
         keys.sort(axis=1)
-        part = held[keys & ((1 << bits) - 1)]
-        reached = np.cumsum(part, axis=1)
-        place = np.count_nonzero(reached - part <= total - need, axis=1) - 1
+        reached = np.cumsum(held[keys & ((1 << bits) - 1)], axis=1)
+        place = np.count_nonzero(reached[:, :-1] <= total - need, axis=1)
         found[start : start + width] = keys[np.arange(len(keys)), place] >> bits
     return found
 
@@ -184,11 +183,8 @@ def _mask(reports: Reports, active: BoolVector) -> IntMatrix:
 
 
 def _normalise_rows(weights: IntMatrix) -> IntMatrix:
-    """Rows in Q32, rounded down. One division by a scalar a row: numpy turns it into multiplications."""
-    normal = np.zeros_like(weights)
-    for row, total in enumerate(weights.sum(axis=1).tolist()):
-        if total:
-            np.floor_divide(weights[row] << 32, total, out=normal[row])
+    """Rows in Q32, rounded down."""
+    normal: IntMatrix = (weights << 32) // np.maximum(weights.sum(axis=1, keepdims=True), 1)
     return normal
 
 

@@ -124,9 +124,10 @@ def draw(results: dict[str, Any], figure: Figure) -> None:
         found = [c for c in results["copied"] if c["kind"] == kind.name]
         right.plot([place] * len(found), [c["innovation"] for c in found], "o", color=style.HONEST, markersize=4)
         right.plot([place] * len(found), [c["yuma"] for c in found], "x", color=style.ATTACKER, markersize=4)
-    right.set_xticks(range(len(KINDS)), [kind.name.replace(", ", ",\n") for kind in KINDS], fontsize=6.5)
+    right.set_xticks(range(len(KINDS)), [f"{k.count}\nnoise {k.noise:g}" for k in KINDS], fontsize=7)
+    right.set_xlabel("copiers among 16 members, and the noise that they share", fontsize=8)
     right.set_title("Copier's pay over honest: innovation (dots), Yuma (crosses)", loc="left", fontsize=9)
-    figure.subplots_adjust(left=0.06, right=0.99, top=0.9, bottom=0.2)
+    figure.subplots_adjust(left=0.06, right=0.99, top=0.9, bottom=0.22)
 
 
 def main() -> int:

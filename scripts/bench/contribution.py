@@ -64,20 +64,23 @@ def rank_rows(results: dict[str, Any]) -> list[list[str]]:
 
 
 def gain_rows(results: dict[str, Any]) -> list[list[str]]:
-    """Attack, mean gain by measure."""
-    return [[attack, *(f"{np.mean(cells[name]):.3f}" for name in NAMES)] for attack, cells in results["gains"].items()]
+    """Attack, mean gain by measure, and the largest of our default's over the seeds."""
+    return [
+        [attack, *(f"{np.mean(cells[name]):.3f}" for name in NAMES), f"{max(cells[NAMES[0]]):.3f}"]
+        for attack, cells in results["gains"].items()
+    ]
 
 
 def page(results: dict[str, Any]) -> str:
     """docs/contribution.md."""
     graded = results["ranks"][next(iter(CASES))]["gtg_shapley"]
-    worst = max(float(np.mean(cells["gtg_shapley"])) for cells in results["gains"].values())
+    worst = max(max(cells["gtg_shapley"]) for cells in results["gains"].values())
     checks = [
         ["Spearman of `gtg_shapley` with exact Shapley, least of the seeds", f"{min(graded['spearman']):.3f}",
          f"≥ {LEAST_RANK}", verdict(min(graded["spearman"]), LEAST_RANK, least=True)],
         ["evaluations a round of `gtg_shapley`, n = 10", f"{graded['evaluations']:.1f}", f"≤ {2 * TRAINERS}",
          verdict(graded["evaluations"], 2 * TRAINERS)],
-        ["largest gain from clones, splits or twins, `gtg_shapley`", f"{worst:.3f} ×", f"≤ {MOST_GAIN} ×",
+        ["largest gain from clones, splits or twins of any seed, `gtg_shapley`", f"{worst:.3f} ×", f"≤ {MOST_GAIN} ×",
          verdict(worst, MOST_GAIN)],
     ]  # fmt: skip
     head = ["", "Spearman, least", "mean", "evaluations a round"]
@@ -98,12 +101,12 @@ values differ by less than chance, and ranks mean little: that row is for scale.
 
 ## What many identities earn, over what one earns
 
-{table(["trainer 0 of 8 as", *(f"`{name}`" for name in NAMES)], gain_rows(results))}
+{table(["trainer 0 of 8 as", *(f"`{name}`" for name in NAMES), f"`{NAMES[0]}`, largest"], gain_rows(results))}
 
 Mean over seeds of trainer 0's share of the pool over five rounds, with all of its identities, over its share as one.
-Stake is divided among identities except in the last row. Identical or nearly identical updates are one player of the
-weight of the heaviest, so a clone forfeits its stake's weight; beyond the clustering distance the full denominator
-takes over.
+Stake is divided among identities except in the last row; half the data is also half the steps of training.
+Identical or nearly identical updates are one player of the weight of the heaviest, so a clone forfeits its stake's
+weight; beyond the clustering distance the full denominator takes over.
 
 ![Spearman by measure, and gain of clones by noise](contribution.png)
 """

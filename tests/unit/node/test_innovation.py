@@ -127,13 +127,21 @@ def test_golden_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"public": np.zeros(5, np.int64)}, {"stakes": np.ones(2, np.int64)}, {"clip": 2**20}]
+    "changes", [{"public": np.zeros(5, np.int64)}, {"stakes": np.ones(2, np.int64)}, {"clip": 2**25}]
 )
 def test_bad_input(changes: dict[str, Any]) -> None:
     given = {"public": np.zeros(6, np.int64), "stakes": np.ones(3, np.int64), "seed": SEED} | changes
     public, stakes = given.pop("public"), given.pop("stakes")
     with pytest.raises(ValueError, match=r"fit|clip"):
         innovation(np.zeros((3, 6), np.int64), public, stakes, **given)
+
+
+def test_ten_thousand_tasks_of_lanes_are_within_reach() -> None:
+    news = np.random.default_rng(0).integers(-8_192, 8_193, 10_000)
+    found, _ = innovation(
+        np.stack([news, news]), np.zeros(10_000, np.int64), np.ones(2, np.int64), seed=SEED, clip=8_192
+    )
+    assert found.tolist() == [FULL, FULL]
 
 
 # -- logarithm -------------------------------------------------------------------------------------------
