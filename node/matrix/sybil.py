@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -52,11 +52,11 @@ class SplitResult:
 
 
 def split_sweep(disguise: str, *, seed: int, counts: Sequence[int] = COUNTS) -> list[SplitResult]:
-    """Nine honest trainers of `digits` and a tenth of equal stake, its update flipped, split over identities.
+    """Nine honest trainers of `digits`, one epoch each, and a tenth of equal stake, split over identities.
 
-    Weight: its share after clip and clusters. Movement: the distance of the product's step from the one without it.
-    Reward: its share of the positive utilities of an *honest* update so split, near-copies being rejected as the
-    committee does. All by the product's own functions.
+    Weight: its share after clip and clusters, its update reversed. Movement: how far that moves the product's step from
+    the one without it. Reward: its share of the positive utilities of an *honest* update so split,
+    near-copies being rejected as the committee does. All by the product's own functions.
     """
     updates, evaluator, genesis, data = _trained(seed)
     honest, own = updates[:HONEST], updates[HONEST]
@@ -106,10 +106,10 @@ def _trained(seed: int) -> tuple[FloatArray, Evaluator, dict[str, FloatArray], S
     data = _digits(seed)
     first = data.train
     genesis = initial_parameters(lambda: kind.module(first.shape, first.classes), derive_seed(seed, "genesis"))
-    module = kind.module(first.shape, first.classes)
+    module, recipe = kind.module(first.shape, first.classes), replace(kind.recipe, epochs=1)
     parts = partition(first.y, HONEST + 1, "iid", seed=derive_seed(seed, "partition"))
     updates = [
-        flatten(train(module, genesis, first.subset(part), kind.recipe, seed=derive_seed(seed, "train", node)))
+        flatten(train(module, genesis, first.subset(part), recipe, seed=derive_seed(seed, "train", node)))
         - flatten(genesis)
         for node, part in enumerate(parts)
     ]

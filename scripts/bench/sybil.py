@@ -28,7 +28,7 @@ SAMPLE, AGGREGATORS, KILLED = 13, 3, 0.8
 
 def measure(*, quick: bool, workers: int) -> dict[str, Any]:
     """Everything, as docs/sybil.json keeps it."""
-    counts, rounds = ((1, 10, 100), 4) if quick else (COUNTS, 20)
+    counts, rounds = ((1, 10, 100), 4) if quick else (COUNTS, 12)
     phis = (0.0, 1.0) if quick else (0.0, *PHIS)
     splits = {name: [asdict(row) for row in split_sweep(name, seed=1, counts=counts)] for name in DISGUISES}
     pairs = [(mixing, phi) for mixing in MIXED for phi in phis]
@@ -102,9 +102,9 @@ Written by `python scripts/bench/sybil.py --docs`.
 
 ## One stake of ten, split
 
-Nine honest trainers of `digits` and one of equal stake, split over identities; their updates are equal, or differ by
-independent noise relative to the update's length. Weight and movement are those of the reversed update, reward that of
-an honest one (leave-one-out, near-copies rejected). Each over the value of the whole stake.
+Nine honest trainers of `digits` (one epoch) and one of equal stake, split over identities; their updates are equal, or
+differ by independent noise relative to the update's length. Weight and movement are those of the reversed update,
+reward that of an honest one (leave-one-out, near-copies rejected). Each over the value of the whole stake.
 
 | updates | identities | weight | movement of the step | reward |
 |---|---|---|---|---|
