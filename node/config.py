@@ -33,7 +33,7 @@ class SimulationConfig:
     seed: int = 7
     attack: tuple[str, ...] = ()
     partition: str = "iid"
-    aggregator: str = "trimmed_mean"
+    aggregator: str = "nnm+trimmed_mean"
     weighting: str = "clusters"
     utility: str = "gtg_shapley"
     codec: str = "raw"

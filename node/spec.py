@@ -130,7 +130,7 @@ class TaskSpec:
     update_bound: str = "1000"
     duplicate_tau: str = "0.01"
     cosine_margin: str = "0.2"
-    aggregator: str = "trimmed_mean"
+    aggregator: str = "nnm+trimmed_mean"
     byzantine_fraction: str = "0.1"
     weighting: str = "clusters"
     utility: str = "gtg_shapley"

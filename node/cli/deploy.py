@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", default="digits", metavar="NAME", help="`none` deploys the contracts only")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="task option")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="what `credence calibrate --out` wrote")
-    parser.add_argument("--aggregator", default="trimmed_mean", metavar="NAME")
+    parser.add_argument("--aggregator", default="nnm+trimmed_mean", metavar="NAME")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seats", type=int, default=3, help="committee size k")
     parser.add_argument("--settlement", default="words", choices=("words", "root"), help="see docs/gas.md")

@@ -23,6 +23,8 @@ from node.weight import WEIGHTINGS, Weighting
 
 DEFAULT = "default"
 UNDEFENDED = "mean"
+CHAINS = ("nnm+trimmed_mean", "nnm+geometric_median", "nnm+multi_krum", "bucketing+geometric_median", "arc+mean")
+"""Steps before a rule that the literature recommends together."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from node.errors import ConfigError
 from node.matrix.cell import NO_ATTACK, Cell, Result, Setting, run_cell
-from node.matrix.defences import DEFENCES, defence_of
+from node.matrix.defences import CHAINS, DEFENCES, defence_of
 
 ATTACK_ROWS = (
     NO_ATTACK, "sign_flip", "gaussian", "free_rider", "copycat", "alie", "alie=search", "ipm", "ipm=search", "mimic",
@@ -30,7 +30,7 @@ class Grid:
 
     setting: Setting = field(default_factory=Setting)
     attacks: tuple[str, ...] = ATTACK_ROWS
-    defences: tuple[str, ...] = field(default_factory=lambda: tuple(DEFENCES.names()))
+    defences: tuple[str, ...] = field(default_factory=lambda: (*DEFENCES.names(), *CHAINS))
     partitions: tuple[str, ...] = PARTITIONS
     seeds: tuple[int, ...] = (1, 2, 3)
 
