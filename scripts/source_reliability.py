@@ -26,7 +26,7 @@ from node import report_plots as style
 from node.reliability import draw_sources, settle_sources, source_vote, voices, weigh_answers
 from node.score import ACCEPTED_BASE
 from node.seeds import derive_bytes
-from node.weight import stake
+from node.weight.stake import stake
 from scripts.bench.page import table, write_page
 from scripts.source_corpus import Passage, Source, corpus, question, sources
 

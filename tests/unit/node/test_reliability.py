@@ -11,7 +11,7 @@ from ledger import Role, new_root_state
 from ledger.words import step_lane
 from node.reliability import draw_sources, settle_sources, source_vote, voices, weigh_answers
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
-from node.weight import stake
+from node.weight.stake import stake
 from scripts.source_corpus import Passage, Source, corpus, question
 from scripts.source_reliability import accuracy
 
