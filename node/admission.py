@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from node.aggregate import cosine_to_others
 from node.data import FloatArray
 
 
@@ -28,6 +27,16 @@ def later_duplicates(updates: Sequence[FloatArray], *, tau: float) -> NDArray[np
     return late
 
 
-def pointing_away(updates: FloatArray, weights: NDArray[np.float64], *, margin: float) -> NDArray[np.bool_]:
-    """(n,) bool: rows whose cosine to the weighted median of the others is below -`margin` (DESIGN §3.6)."""
-    return np.asarray(cosine_to_others(updates, weights) < -margin, dtype=bool)
+def pointing_away(
+    cosines: NDArray[np.float64], gains: NDArray[np.float64] | None = None, *, margin: float
+) -> NDArray[np.bool_]:
+    """(n,) bool: rows to turn away by their cosines to the weighted median of the others (DESIGN §3.6) and their gains.
+
+    Below -`margin` the direction alone decides; between that and 0 it takes both an opposite direction and no gain on
+    the probe shard (`gains` (n,), the round's utilities; NaN is none; without gains nobody is in doubt). Converged
+    updates are noise around zero: a bare sign turns half of the honest ones away, a margin alone lets reversed ones in.
+    """
+    clearly = cosines < -margin
+    if gains is None:
+        return np.asarray(clearly, dtype=bool)
+    return np.asarray(clearly | ((cosines < 0) & ~(gains > 0)), dtype=bool)

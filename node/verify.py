@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.admission import later_duplicates, pointing_away
+from node.aggregate import cosine_to_others
 from node.codec import CODECS
 from node.data import Dataset
 from node.model import Evaluator, Parameters, flatten, unflatten
@@ -149,10 +150,12 @@ def observe(
     """One member's votes and sketches over all submissions of a round.
 
     `slots` is the number of trainer slots of the task; `member` the observing member's signing address; `own_node`
-    its id, whose own submission it leaves out of its vote. Pure and deterministic for equal inputs on one machine.
+    its id, whose own submission it leaves out of its vote. Sketches are of all that was evaluated, so that members who
+    differ over a gain near zero can still check one another. Pure and deterministic for equal inputs on one machine.
     """
     judged = mark_duplicates([_bound_norm(item, spec) for item in submissions], spec)
-    judged = _cosine_rule(judged, spec, inputs)
+    cosines = _cosines(judged, spec, inputs)
+    judged = _turned_away(judged, cosines, None, spec)
     outputs = {
         item.node: outputs_of(evaluator, spec, inputs, item.update) for item in judged if item.update is not None
     }
@@ -165,11 +168,12 @@ def observe(
     ]
     alive = [item for item in judged if item.update is not None]
     utilities = _utilities(alive, spec, inputs, evaluator)
+    judged = _turned_away(judged, cosines, utilities, spec)
     votes = [NOT_DUE] * slots
     for item in judged:
         if item.node == own_node:
             continue
-        accepted = item.node in utilities
+        accepted = item.update is not None
         votes[item.slot] = (
             utility_lane(utilities[item.node], scale=spec.number("utility_scale")) if accepted else REJECTED
         )
@@ -201,16 +205,23 @@ def _stack(alive: Sequence[Submission]) -> NDArray[np.float32]:
     return np.stack([item.update for item in alive if item.update is not None])
 
 
-def _cosine_rule(judged: Sequence[Submission], spec: TaskSpec, inputs: RoundInputs) -> list[Submission]:
+def _cosines(judged: Sequence[Submission], spec: TaskSpec, inputs: RoundInputs) -> dict[int, float]:
+    """By node with stake: the cosine of its update to the weighted median of the others."""
     alive = [item for item in judged if item.update is not None and inputs.stakes[item.node] > 0]
     if not alive:
-        return list(judged)
-    # The margin (0.2 by default) is there because converged updates are noise around zero, so that honest ones point
-    # away from the median of the others too: on `digits` with 20 trainers, 4 of them reversing, iid, honest cosines at
-    # round 30 run from -0.19 to 0.09 (a bare sign would reject most of them), reversed ones from -0.31 to -0.17. What
-    # slips through then is clipped to the median norm and scores by what it adds.
-    against = pointing_away(_stack(alive), _weights(alive, spec, inputs), margin=spec.number("cosine_margin"))
-    away = {item.node for item, points_away in zip(alive, against, strict=True) if points_away}
+        return {}
+    values = cosine_to_others(_stack(alive), _weights(alive, spec, inputs))
+    return {item.node: float(value) for item, value in zip(alive, values, strict=True)}
+
+
+def _turned_away(
+    judged: Sequence[Submission], cosines: Mapping[int, float], utilities: Mapping[int, float] | None, spec: TaskSpec
+) -> list[Submission]:
+    """Without those that point away from the others: clearly, or (once utilities are known) at all and to no use."""
+    nodes = [item.node for item in judged if item.node in cosines and item.update is not None]
+    gains = None if utilities is None else np.array([utilities[node] for node in nodes])
+    turned = pointing_away(np.array([cosines[n] for n in nodes]), gains, margin=spec.number("cosine_margin"))
+    away = {node for node, points_away in zip(nodes, turned, strict=True) if points_away}
     return [Submission(i.node, i.slot, i.order, None, Reason.NEGATIVE_COSINE) if i.node in away else i for i in judged]
 
 

@@ -15,6 +15,7 @@ from node.matrix.defences import Server, defence_of
 from node.matrix.learner import Learner
 from node.partition import partition
 from node.seeds import derive_seed
+from node.spec import TaskSpec
 from node.task import TASKS
 
 NO_ATTACK = "none"
@@ -83,6 +84,7 @@ def run_cell(setting: Setting, cell: Cell) -> Result:
     accuracies, successes = [], []
     for round_ in range(1, setting.rounds + 1):
         updates = learner.updates(model, round_)
+        server.gradient = learner.gradient(model, _probe_batch(parts.probe, cell.seed, round_))
         if kind is not None:
             forged = _forge(kind, cell, updates, setting.attackers, round_=round_, previous=previous, server=server)
             updates = np.vstack([updates[:honest_count], forged])
@@ -94,6 +96,12 @@ def run_cell(setting: Setting, cell: Cell) -> Result:
             if aim is not None:
                 successes.append(float(learner.accuracy(model, aim)))
     return Result(float(np.mean(accuracies)), float(np.mean(successes)) if aim is not None else None)
+
+
+def _probe_batch(probe: Dataset, seed: int, round_: int) -> Dataset:
+    """As many rows as a settled round's committee draws from its one-time shard."""
+    generator = np.random.default_rng(derive_seed(seed, "probe", round_))
+    return probe.subset(generator.permutation(len(probe))[: TaskSpec.probe_batch])
 
 
 def _forge(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.admission import later_duplicates, pointing_away
-from node.aggregate import AGGREGATORS, Aggregator
+from node.aggregate import AGGREGATORS, Aggregator, cosine_to_others
 from node.config import SimulationConfig
 from node.data import FloatArray
 from node.defence import robust_step
@@ -66,6 +66,9 @@ class Server:
 
     def __init__(self, defence: Defence, *, f: float) -> None:
         self.defence, self.f = defence, f
+        self.gradient: FloatArray | None = (
+            None  # (d,) of the probe loss at the model: what tells whether a row is of use
+        )
         self._sums: FloatArray | None = None
 
     def step(self, updates: FloatArray) -> FloatArray:
@@ -75,7 +78,7 @@ class Server:
         """
         present = np.asarray(np.isfinite(updates).all(axis=1), dtype=bool)
         if self.defence.whole:
-            present = _admitted(updates, present)
+            present = _admitted(updates, present, self.gradient)
         if not present.any():
             return np.zeros(updates.shape[1], dtype=np.float32)
         chosen, weights = updates[present], np.full(int(present.sum()), 1 / present.sum())
@@ -98,12 +101,15 @@ class Server:
         return finite if self._sums is None else self._sums + finite
 
 
-def _admitted(updates: FloatArray, present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _admitted(updates: FloatArray, present: NDArray[np.bool_], gradient: FloatArray | None) -> NDArray[np.bool_]:
     admitted = present.copy()
     rows = np.flatnonzero(present)
     late = later_duplicates(list(updates[rows]), tau=float(TaskSpec.duplicate_tau))
     rows = rows[~late]
-    away = pointing_away(updates[rows], np.full(len(rows), 1 / len(rows)), margin=float(TaskSpec.cosine_margin))
+    # To first order: the round itself shares out utilities by Shapley values of the same loss.
+    gains = None if gradient is None else -(updates[rows].astype(np.float64) @ gradient.astype(np.float64))
+    cosines = cosine_to_others(updates[rows], np.full(len(rows), 1 / len(rows)))
+    away = pointing_away(cosines, gains, margin=float(TaskSpec.cosine_margin))
     admitted[:] = False
     admitted[rows[~away]] = True
     return admitted

@@ -74,6 +74,13 @@ class Learner:
         weights = models.reshape(*models.shape[:-1], -1, self.classes)
         return np.asarray(np.matmul(_with_bias(x), weights).argmax(axis=-1), dtype=np.int64)
 
+    def gradient(self, model: FloatArray, data: Dataset) -> FloatArray:
+        """(d,) float32 gradient at `model` (d,) of the mean cross-entropy on `data`."""
+        x = _with_bias(data.x)
+        error = _softmax(np.matmul(x, model.reshape(-1, self.classes)))
+        error[np.arange(len(data)), data.y] -= 1.0
+        return np.asarray(np.matmul(x.T, error).reshape(-1) / len(data), dtype=np.float32)
+
     def accuracy(self, models: FloatArray, data: Dataset) -> NDArray[np.float64]:
         """Share of `data` classified rightly, in [0, 1]: () for one model (d,), (n,) for models (n, d)."""
         return np.asarray((self.predictions(models, data.x) == data.y).mean(axis=-1), dtype=np.float64)
@@ -85,7 +92,7 @@ def _with_bias(x: FloatArray) -> FloatArray:
 
 
 def _softmax(logits: FloatArray) -> FloatArray:
-    logits -= logits.max(axis=2, keepdims=True)
+    logits -= logits.max(axis=-1, keepdims=True)
     np.exp(logits, out=logits)
-    logits /= logits.sum(axis=2, keepdims=True)
+    logits /= logits.sum(axis=-1, keepdims=True)
     return logits

@@ -42,8 +42,10 @@ def test_equal_identities_of_one_stake_move_the_step_no_further_than_one(seed: i
 def test_admission_by_hand() -> None:
     rows = np.array([[1, 0], [1.001, 0], [1, 0.5], [-1, 0.01]], dtype=np.float32)
     assert later_duplicates(list(rows), tau=0.01).tolist() == [False, True, False, False]
-    assert pointing_away(rows, np.full(4, 0.25), margin=0.2).tolist() == [False, False, False, True]
-    assert not pointing_away(rows, np.full(4, 0.25), margin=1.0).any()
+    cosines = np.array([0.5, 0.0, -0.1, -0.1, -0.1, -0.3])
+    assert pointing_away(cosines, margin=0.2).tolist() == [False, False, False, False, False, True]
+    gains = np.array([-1.0, -1.0, 0.1, 0.0, np.nan, 1.0])
+    assert pointing_away(cosines, gains, margin=0.2).tolist() == [False, False, False, True, True, True]
 
 
 @pytest.mark.parametrize("disguise", ["equal", "noise 1"])

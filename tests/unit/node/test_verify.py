@@ -13,6 +13,7 @@ from node.data import Dataset
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
 from node.sketch import agrees
 from node.spec import TaskSpec
+from node.utility import UTILITIES, Game
 from node.verify import (
     Observation,
     Reason,
@@ -208,17 +209,31 @@ def at_cosine(cosine: float) -> np.ndarray:
     ("cosine", "reason"),
     [
         (0.05, Reason.ACCEPTED),
-        (-0.19, Reason.ACCEPTED),
         (-0.21, Reason.NEGATIVE_COSINE),
         (-1.0, Reason.NEGATIVE_COSINE),
     ],
 )
-def test_away_means_below_minus_the_margin(cosine: float, reason: Reason) -> None:
+def test_clearly_away_means_below_minus_the_margin(cosine: float, reason: Reason) -> None:
     """Three others agree on the first axis; their own cosines to the rest stay positive."""
     axis = [submission(n, update(1 + 0.1 * n, 0, 0, 0, 0, 0)) for n in (1, 2, 3)]
     found = seen([*axis, submission(4, at_cosine(cosine))], spec=tiny_spec(cosine_margin="0.2"))
     assert found.reasons[4] is reason
     assert [found.reasons[n] for n in (1, 2, 3)] == [Reason.ACCEPTED] * 3
+
+
+@pytest.mark.parametrize(("gain", "reason"), [(0.01, Reason.ACCEPTED), (0.0, Reason.NEGATIVE_COSINE)])
+def test_slightly_away_needs_a_gain(gain: float, reason: Reason, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the margin the probe decides; the sketch stays, so that members with other roundings can check it."""
+
+    def measured(game: Game) -> np.ndarray:
+        return np.array([0.5, 0.5, 0.5, gain])
+
+    monkeypatch.setitem(UTILITIES._items, "measured", measured)
+    axis = [submission(n, update(1 + 0.1 * n, 0, 0, 0, 0, 0)) for n in (1, 2, 3)]
+    found = seen([*axis, submission(4, at_cosine(-0.1))], spec=tiny_spec(cosine_margin="0.2", utility="measured"))
+    assert found.reasons[4] is reason
+    assert (found.votes[3] == REJECTED) == (reason is Reason.NEGATIVE_COSINE)
+    assert 4 in found.sketches
 
 
 def test_weight_decides_who_points_away() -> None:
