@@ -304,7 +304,8 @@ def _replay_model(
     with blame(f"{where}: model"):
         parent, settled = load_model(store, spec, facts.parent), load_model(store, spec, record.model.digest)
         accepted = sorted(record.weights)
-        own = next_model(parent, accepted_updates(submissions, accepted), record.weights, spec)
+        updates = accepted_updates(submissions, accepted)
+        own = next_model(parent, updates, record.weights, spec, seed=facts.seed)
     if Artefact.of(encode(own)) == record.model:
         findings.add("model")
     elif same_model(own, settled, parent, tau=spec.number("tau")):

@@ -332,11 +332,17 @@ def integer_weights(facts: RoundFacts, spec: TaskSpec, accepted: Sequence[int]) 
 
 
 def next_model(
-    parent: Parameters, updates: Mapping[int, NDArray[np.float32]], weights: Mapping[int, int], spec: TaskSpec
+    parent: Parameters,
+    updates: Mapping[int, NDArray[np.float32]],
+    weights: Mapping[int, int],
+    spec: TaskSpec,
+    *,
+    seed: bytes = b"",
 ) -> Parameters:
     """Parent + robust aggregate of the accepted, norm-clipped updates; the parent itself when none is accepted.
 
-    Clients are ordered by the SHA-256 of their update, so that float sums are the same whoever adds them. Raises
+    Clients are ordered by the SHA-256 of their update, so that float sums are the same whoever adds them; `seed` is the
+    round's beacon, known to nobody while updates are made, for rules that draw. Raises
     TooFewUpdates when the rule cannot tolerate the task's Byzantine fraction with so few updates.
     """
     if not updates:
@@ -349,6 +355,7 @@ def next_model(
         weighting=WEIGHTINGS.get(spec.weighting),
         rule=AGGREGATORS.get(spec.aggregator),
         f=spec.number("byzantine_fraction"),
+        seed=seed,
     )
     return unflatten(flatten(parent) + step, spec.layout)
 

@@ -435,7 +435,7 @@ class Verifier(Actor):
         weights = integer_weights(facts, spec, outcome.accepted)
         with self.context.metrics.phase("aggregate"):
             updates = self._accepted_updates(facts, outcome.accepted)
-            model = self.adopt(next_model(parent, updates, weights, spec))
+            model = self.adopt(next_model(parent, updates, weights, spec, seed=facts.seed))
         artefact = Artefact.of(encode(model))
         record = make_record(
             facts,
