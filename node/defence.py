@@ -26,7 +26,8 @@ def robust_step(
     """(d,) float32: the step that `updates` (n, d) float32 of `weights` (n,) > 0 make together.
 
     Clipped first, so that no length can hide or buy anything; then the weighting's discount, then `rule` against the
-    weight fraction `f`; `seed`, the round's beacon, feeds what a rule draws. Equal bytes for equal rows in equal order. Raises what `rule` raises.
+    weight fraction `f`; `seed`, the round's beacon, feeds what a rule draws. Equal bytes for
+    equal rows in equal order. Raises what `rule` raises.
     """
     clipped = clip_to_median_norm(updates, weights)
     shares = weighting.shares(clipped, weights, history=history)
