@@ -155,7 +155,7 @@ def observe(
     """
     judged = mark_duplicates([_bound_norm(item, spec) for item in submissions], spec)
     cosines = _cosines(judged, spec, inputs)
-    judged = _turned_away(judged, cosines, None, spec)
+    judged = _turned_away(judged, cosines, None, spec, inputs)
     outputs = {
         item.node: outputs_of(evaluator, spec, inputs, item.update) for item in judged if item.update is not None
     }
@@ -168,7 +168,7 @@ def observe(
     ]
     alive = [item for item in judged if item.update is not None]
     utilities = _utilities(alive, spec, inputs, evaluator)
-    judged = _turned_away(judged, cosines, utilities, spec)
+    judged = _turned_away(judged, cosines, utilities, spec, inputs)
     votes = [NOT_DUE] * slots
     for item in judged:
         if item.node == own_node:
@@ -215,12 +215,23 @@ def _cosines(judged: Sequence[Submission], spec: TaskSpec, inputs: RoundInputs) 
 
 
 def _turned_away(
-    judged: Sequence[Submission], cosines: Mapping[int, float], utilities: Mapping[int, float] | None, spec: TaskSpec
+    judged: Sequence[Submission],
+    cosines: Mapping[int, float],
+    utilities: Mapping[int, float] | None,
+    spec: TaskSpec,
+    inputs: RoundInputs,
 ) -> list[Submission]:
     """Without those that point away from the others: clearly, or (once utilities are known) at all and to no use."""
     nodes = [item.node for item in judged if item.node in cosines and item.update is not None]
     gains = None if utilities is None else np.array([utilities[node] for node in nodes])
-    turned = pointing_away(np.array([cosines[n] for n in nodes]), gains, margin=spec.number("cosine_margin"))
+    if not nodes:
+        return list(judged)
+    turned = pointing_away(
+        np.array([cosines[node] for node in nodes]),
+        _weights([item for item in judged if item.node in set(nodes)], spec, inputs),
+        gains,
+        margin=spec.number("cosine_margin"),
+    )
     away = {node for node, points_away in zip(nodes, turned, strict=True) if points_away}
     return [Submission(i.node, i.slot, i.order, None, Reason.NEGATIVE_COSINE) if i.node in away else i for i in judged]
 

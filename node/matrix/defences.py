@@ -108,8 +108,9 @@ def _admitted(updates: FloatArray, present: NDArray[np.bool_], gradient: FloatAr
     rows = rows[~late]
     # To first order: the round itself shares out utilities by Shapley values of the same loss.
     gains = None if gradient is None else -(updates[rows].astype(np.float64) @ gradient.astype(np.float64))
-    cosines = cosine_to_others(updates[rows], np.full(len(rows), 1 / len(rows)))
-    away = pointing_away(cosines, gains, margin=float(TaskSpec.cosine_margin))
+    equal = np.full(len(rows), 1 / len(rows))
+    cosines = cosine_to_others(updates[rows], equal)
+    away = pointing_away(cosines, equal, gains, margin=float(TaskSpec.cosine_margin))
     admitted[:] = False
     admitted[rows[~away]] = True
     return admitted

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.admission import later_duplicates, pointing_away
+from node.admission import direction_limit, later_duplicates, pointing_away
 from node.aggregate import AGGREGATORS, clip_to_median_norm
 from node.defence import robust_step
 from node.matrix.sybil import edge_run, split_sweep
@@ -42,10 +42,26 @@ def test_equal_identities_of_one_stake_move_the_step_no_further_than_one(seed: i
 def test_admission_by_hand() -> None:
     rows = np.array([[1, 0], [1.001, 0], [1, 0.5], [-1, 0.01]], dtype=np.float32)
     assert later_duplicates(list(rows), tau=0.01).tolist() == [False, True, False, False]
-    cosines = np.array([0.5, 0.0, -0.1, -0.1, -0.1, -0.3])
-    assert pointing_away(cosines, margin=0.2).tolist() == [False, False, False, False, False, True]
-    gains = np.array([-1.0, -1.0, 0.1, 0.0, np.nan, 1.0])
-    assert pointing_away(cosines, gains, margin=0.2).tolist() == [False, False, False, True, True, True]
+    # Median -0.05, deviations 0.55, 0.05, 0.05, 0.15, 0.05, 0.35, of which the median is 0.1: limit -0.05 - 0.29652.
+    cosines, equal = np.array([0.5, 0.0, -0.1, 0.1, -0.1, -0.4]), np.full(6, 1 / 6)
+    assert direction_limit(cosines, equal, margin=1.0) == pytest.approx(-0.34652)
+    assert direction_limit(cosines, equal, margin=0.2) == -0.2
+    assert direction_limit(np.array([0.9, 0.8, 0.85, -0.1]), np.full(4, 0.25), margin=1.0) == 0.0
+    assert pointing_away(cosines, equal, margin=1.0).tolist() == [False, False, False, False, False, True]
+    gains = np.array([-1.0, -1.0, 0.1, -1.0, np.nan, 1.0])
+    assert pointing_away(cosines, equal, gains, margin=1.0).tolist() == [False, False, False, False, True, True]
+
+
+@given(st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=20), st.integers(0, 2**31))
+def test_a_minority_cannot_let_itself_in(honest: list[float], seed: int) -> None:
+    """Rows of less than half of the weight move the limit no further below than the honest cosines are wide."""
+    generator = np.random.default_rng(seed)
+    hostile = generator.uniform(-1, 1, size=max(1, len(honest) // 2))
+    cosines = np.concatenate([np.array(honest), hostile])
+    weights = np.array([1.0] * len(honest) + [0.9 * len(honest) / len(hostile)] * len(hostile))
+    low, high = min(honest), max(honest)
+    limit = direction_limit(cosines, weights / weights.sum(), margin=10.0)
+    assert limit >= min(0.0, low - 2 * 1.4826 * (high - low)) - 1e-6
 
 
 @pytest.mark.parametrize("disguise", ["equal", "noise 1"])

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.admission import direction_limit
+from node.aggregate import cosine_to_others
 from node.data import Dataset
 from node.score import ACCEPTED_BASE, NOT_DUE, REJECTED
 from node.sketch import agrees
@@ -221,19 +223,31 @@ def test_clearly_away_means_below_minus_the_margin(cosine: float, reason: Reason
     assert [found.reasons[n] for n in (1, 2, 3)] == [Reason.ACCEPTED] * 3
 
 
+def scattered() -> tuple[np.ndarray, int]:
+    """Five random updates of which one points slightly away from the others, not clearly; and which one."""
+    for seed in range(100):
+        rows = np.random.default_rng(seed).standard_normal((5, 6)).astype(np.float32)
+        cosines = cosine_to_others(rows, np.full(5, 0.2))
+        limit = direction_limit(cosines, np.full(5, 0.2), margin=0.2)
+        if cosines.min() > limit and (cosines < 0).sum() == 1:
+            return rows, int(cosines.argmin())
+    raise AssertionError("no such updates")
+
+
 @pytest.mark.parametrize(("gain", "reason"), [(0.01, Reason.ACCEPTED), (0.0, Reason.NEGATIVE_COSINE)])
 def test_slightly_away_needs_a_gain(gain: float, reason: Reason, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the margin the probe decides; the sketch stays, so that members with other roundings can check it."""
+    """Within the limit the probe decides; the sketch stays, so that members with other roundings can check it."""
+    rows, odd = scattered()
 
     def measured(game: Game) -> np.ndarray:
-        return np.array([0.5, 0.5, 0.5, gain])
+        return np.where(np.arange(5) == odd, gain, 0.5)
 
     monkeypatch.setitem(UTILITIES._items, "measured", measured)
-    axis = [submission(n, update(1 + 0.1 * n, 0, 0, 0, 0, 0)) for n in (1, 2, 3)]
-    found = seen([*axis, submission(4, at_cosine(-0.1))], spec=tiny_spec(cosine_margin="0.2", utility="measured"))
-    assert found.reasons[4] is reason
-    assert (found.votes[3] == REJECTED) == (reason is Reason.NEGATIVE_COSINE)
-    assert 4 in found.sketches
+    items = [submission(n + 1, row) for n, row in enumerate(rows)]
+    found = seen(items, spec=tiny_spec(cosine_margin="0.2", utility="measured"))
+    assert found.reasons[odd + 1] is reason
+    assert (found.votes[odd] == REJECTED) == (reason is Reason.NEGATIVE_COSINE)
+    assert odd + 1 in found.sketches
 
 
 def test_weight_decides_who_points_away() -> None:
