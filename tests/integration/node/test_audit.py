@@ -179,7 +179,7 @@ class TestDerivation:
         assert "weights" in self.run_with(small_run[0], monkeypatch, "integer_weights", lambda *a: {})
 
     def test_model(self, small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        text = self.run_with(small_run[0], monkeypatch, "next_model", lambda parent, *a: parent)
+        text = self.run_with(small_run[0], monkeypatch, "next_model", lambda parent, *a, **k: parent)
         assert "aggregate" in text
 
 
