@@ -61,6 +61,25 @@ def predict_address(sender: str, nonce: int) -> str:
     return str(to_checksum_address(keccak(rlp.encode([to_canonical_address(sender), encoded_nonce]))[12:]))
 
 
+@dataclass(frozen=True)
+class Begun:
+    """Where a deployment begins: the signer's first nonce of it, and the first block that may hold it."""
+
+    nonce: int
+    block: int
+
+
+def begin(path: Path, chain: Chain, signer: Signer) -> Begun:
+    """What `path` says of a deployment that was interrupted; else a new beginning, which is written there first."""
+    if path.exists():
+        return Begun(**json.loads(path.read_text(encoding="utf-8")))
+    begun = Begun(Transmitter(chain, signer).next_nonce(), chain.block_number() + 1)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(asdict(begun)), encoding="utf-8")
+    temporary.replace(path)
+    return begun
+
+
 def deploy(
     chain: Chain,
     signer: Signer,
@@ -73,6 +92,7 @@ def deploy(
     demand_fee: int = 0,
     seed_source: str | SeedTerms | None = None,
     timeout_s: float = 60.0,
+    begun: Begun | None = None,
 ) -> Deployment:
     """Deploy the contracts; stakes and fees in wei of the token, `unbonding_s` in seconds (longer than a round and
     its window).
@@ -81,14 +101,21 @@ def deploy(
     `SeedTerms` deploys a `HashChainSeed` on them; an address is another source that is there already.
     `seat_fee` is what a drawn seat costs a task's owner where the round is not settled, `demand_fee` what asking for
     withheld data costs. The contracts name the RoundBook and Disputes before they exist, by their predicted
-    addresses; no other transaction of `signer` may come between. Raises what `Transmitter` raises, `NoCode` where
+    addresses; no other transaction of `signer` may come between. With `begun` it goes on where it was interrupted: what
+    stands at the address of its nonce is not created again. Raises what `Transmitter` raises, `NoCode` where
     `token` or `seed_source` is no contract, `StaleDeployment` where the prediction failed.
     """
     transmitter = Transmitter(chain, signer)
     contracts: dict[str, str] = {}
     blocks: list[int] = []
+    nonce = transmitter.next_nonce() if begun is None else begun.nonce
 
     def create(name: str, **values: Any) -> str:
+        nonlocal nonce
+        address = predict_address(signer.address, nonce)
+        nonce += 1
+        if begun is not None and nonce <= transmitter.next_nonce() and chain.code(address):
+            return address
         known = {key.lower(): value for key, value in values.items()}
         coder = interface(name).constructor
         arguments = [known[parameter.replace("_", "").lower()] for parameter in coder.names]
@@ -106,7 +133,7 @@ def deploy(
 
     contracts[TOKEN] = create("DevToken") if token is None else existing("token", token)
     # In this order: perhaps the seed source, then vault, reputation, rewards, disputes, rounds.
-    first = transmitter.next_nonce() + isinstance(seed_source, SeedTerms)
+    first = nonce + isinstance(seed_source, SeedTerms)
     disputes, rounds = (predict_address(signer.address, first + place) for place in (3, 4))
     if isinstance(seed_source, SeedTerms):
         contracts[SEEDS] = create("HashChainSeed", rounds=rounds, **asdict(seed_source))
@@ -135,7 +162,7 @@ def deploy(
         genesis_hash=chain.genesis_hash,
         contracts=contracts,
         code_hashes={name: keccak(chain.code(address)) for name, address in contracts.items()},
-        block=min(blocks),
+        block=min(blocks) if begun is None else begun.block,
         dev_token=token is None,
     )
 

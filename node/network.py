@@ -137,10 +137,14 @@ def establish(
     return Network(ledger, task, published, owner, secret, members)
 
 
+BEGUN = "deployment-begun.json"
+
+
 def _deployment(chain: Chain, owner: Signer, path: Path) -> Deployment:
     if path.exists():
         return deployments.load(path, chain)
-    deployment = deploy(chain, owner, seat_stake=SEAT_STAKE, min_stake=MIN_STAKE, unbonding_s=UNBONDING_S)
+    begun = deployments.begin(path.with_name(BEGUN), chain, owner)
+    deployment = deploy(chain, owner, seat_stake=SEAT_STAKE, min_stake=MIN_STAKE, unbonding_s=UNBONDING_S, begun=begun)
     deployments.save(path, deployment)
     return deployment
 

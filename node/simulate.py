@@ -27,7 +27,7 @@ from node.journal import Journal
 from node.message import Kind, Scope
 from node.metrics import Metrics
 from node.model import Evaluator, initial_parameters
-from node.network import Network, establish, funded_addresses, key_seed, timing_for
+from node.network import BEGUN, Network, establish, funded_addresses, key_seed, timing_for
 from node.partition import partition
 from node.peers import Board
 from node.reputation.evaluations import GRAPH_FILE, latest_graph, save_graph
@@ -137,6 +137,7 @@ def _remove_run(folder: Path) -> None:
     for name in (
         "archive.jsonl",
         "deployment.json",
+        BEGUN,
         "index.sqlite",
         GRAPH_FILE,
         "result.json",

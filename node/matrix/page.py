@@ -17,7 +17,7 @@ epochs, mean over seeds {seeds} and over the last five rounds. Softmax regressio
 `NAME=search` is the strength that a line search finds worst for the rule at hand, every round. A rule alone is as
 published: equal weights, no admission, no clip; `foolsgold` and `clusters` are weights under a plain mean; `default` is
 what a settled round does. Rule and constants of the default were chosen among some forty variants on the probe split of
-seeds 1 and 2 (most on seed 1), never on a test split; but training data and partitions of those seeds are the same here,
+seeds 1 and 2 (most on seed 1), never on a test split; training data and partitions of those seeds are the same here,
 so that the other seeds are the fairer test."""
 
 
