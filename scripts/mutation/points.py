@@ -240,7 +240,7 @@ class Finder:
         elif kind == "Literal":
             self.literal(node, statement, common)
         elif kind == "Identifier" and node.get("referencedDeclaration") in self.constants and UINT.fullmatch(type_):
-            self.add("constant", own, start, end, f"{self.of(node)} + 1")
+            self.add("constant", own, start, end, f"({self.of(node)} + 1)")
         return None
 
     def call(self, node: Node, statement: Host | None) -> None:
@@ -278,7 +278,7 @@ class Finder:
         text = self.of(node)
         if UINT.fullmatch(common):
             # The host is written with its type, or one of 8 bits would stand there.
-            self.add("literal", Host(f"expression {common}", start, end), start, end, f"{text} + 1")
+            self.add("literal", Host(f"expression {common}", start, end), start, end, f"({text} + 1)")
         else:
             self.add("literal", statement or Host("expression", start, end), start, end, f"({text} + 1)")
 
