@@ -19,7 +19,8 @@ from ledger.rpc import RpcChain
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 START_TIME = 1_750_000_000
-START_S = 30.0
+START_S = 60.0
+PORTS_TRIED = 5
 
 
 @dataclass(frozen=True)
@@ -59,45 +60,56 @@ def anvil(
     hardfork: str = "prague",
 ) -> Iterator[Anvil]:
     """Run anvil with a large block, by default by Prague rules; it mines on transactions, or each `block_time_s`."""
+    options = ["--hardfork", hardfork, "--gas-limit", str(2**30), "--accounts", "20", "--silent", *extra]
+    options += ["--timestamp", str(start_time)] if start_time is not None else []
+    options += ["--block-time", str(block_time_s)] if block_time_s else []
     with tempfile.TemporaryDirectory(prefix="anvil") as folder:
-        port, path = _free_port(), f"{folder}/anvil.ipc"
-        command = [str(binary()), "--host", "127.0.0.1", "--port", str(port), "--hardfork", hardfork]
-        command += ["--gas-limit", str(2**30), "--accounts", "20", "--silent", *extra]
-        command += ["--timestamp", str(start_time)] if start_time is not None else []
-        command += ["--block-time", str(block_time_s)] if block_time_s else []
-        command += ["--ipc", path] if ipc else []
-        log = Path(folder, "log")
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=folder, env={**os.environ, "HOME": folder}
-            )
+        running = _start(options, Path(folder), ipc)
         try:
-            running = Anvil(f"http://127.0.0.1:{port}", path if ipc else None, process)
-            _wait_ready(running, log)
             yield running
         finally:
-            process.send_signal(signal.SIGTERM)
+            running.process.send_signal(signal.SIGTERM)
             try:
-                process.wait(timeout=10)
+                running.process.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(timeout=10)
+                running.process.kill()
+                running.process.wait(timeout=10)
 
 
-def _wait_ready(running: Anvil, log: Path) -> None:
+def _start(options: list[str], folder: Path, ipc: bool) -> Anvil:
+    """A process that answers. A port that was free may be taken by the time anvil binds it: then another is tried."""
+    log, path = folder / "log", str(folder / "anvil.ipc")
+    for _ in range(PORTS_TRIED):
+        port = _free_port()
+        command = [str(binary()), "--host", "127.0.0.1", "--port", str(port), *options]
+        command += ["--ipc", path] if ipc else []
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=folder, env={**os.environ, "HOME": str(folder)}
+            )
+        running = Anvil(f"http://127.0.0.1:{port}", path if ipc else None, process)
+        if _is_ready(running, log):
+            return running
+        if "in use" not in log.read_text():
+            break
+    raise AssertionError(f"anvil ended at once: {log.read_text()[-2000:]}")
+
+
+def _is_ready(running: Anvil, log: Path) -> bool:
+    """Wait until it answers; False where its process ends instead."""
     deadline = time.monotonic() + START_S
-    while True:
-        if running.process.poll() is not None:
-            raise AssertionError(f"anvil ended at once: {log.read_text()[-2000:]}")
+    while running.process.poll() is None:
         try:
             RpcChain(running.spec, timeout_s=2.0).close()
         except ChainUnavailable:
             if time.monotonic() > deadline:
+                running.process.kill()
                 said = log.read_text()[-2000:]
                 raise AssertionError(f"anvil did not answer in {START_S} s: {said}") from None
             time.sleep(0.02)
         else:
-            return
+            return True
+    return False
 
 
 def fund(chain: RpcChain, address: str, *, wei: int = 10**24) -> None:
