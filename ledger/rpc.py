@@ -38,6 +38,7 @@ LOG = logging.getLogger(__name__)
 LOG_RANGE = 10_000  # blocks in one eth_getLogs call, halved where the node refuses
 READ_ATTEMPTS = 3
 _BACKOFF_S = 0.1
+_NEW_SLOT = 25_000  # gas of a write to a storage slot that was cold and zero, and of the branch that leads there
 _TIP = 10**9  # wei per gas, where the node suggests none
 _FEES_KEPT_S = 2.0
 _WRITES = ("eth_sendRawTransaction",)
@@ -189,13 +190,14 @@ class RpcChain(Chain):
             raise _reverted(failure) from failure
 
     def suggest_gas(self, *, to: str | None, data: bytes, sender: str) -> int:
-        """The node's estimate and a quarter more, since state may change before the transaction is mined; but no
-        more than mainnet's cap while the estimate is below it."""
+        """The node's estimate and a quarter more, since state may change before the transaction is mined, or a new slot
+        if that is more: a stake checkpoint that is overwritten at the time of the estimate is a new one a second later.
+        But no more than mainnet's cap while the estimate is below it."""
         try:
             estimate = int(self.request("eth_estimateGas", _message(to, data, sender)), 16)
         except RpcError as failure:
             raise _reverted(failure) from failure
-        ample = estimate + estimate // 4
+        ample = estimate + max(estimate // 4, _NEW_SLOT)
         return ample if estimate > TX_CAP else min(ample, TX_CAP)
 
     def fees(self) -> dict[str, int]:

@@ -69,11 +69,11 @@ def arithmetic(profile: Profile) -> Iterator[None]:
     The thread count of PINNED is the process's own: nodes set it to one when they start.
     """
     mkldnn: Any = torch.backends.mkldnn
-    before = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.get_deterministic_debug_mode()
     threads, onednn = torch.get_num_threads(), mkldnn.enabled
     with torch.random.fork_rng(devices=[]):
-        torch.use_deterministic_algorithms(True)
+        # use_deterministic_algorithms would import torch's compiler, seconds of every process, to tell it the same.
+        torch.set_deterministic_debug_mode("error")
         if profile is not PINNED:
             torch.set_num_threads(profile.threads)
         if profile.blas == "plain":
@@ -81,6 +81,6 @@ def arithmetic(profile: Profile) -> Iterator[None]:
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(before, warn_only=warn_only)
+            torch.set_deterministic_debug_mode(before)
             torch.set_num_threads(threads)
             mkldnn.enabled = onednn

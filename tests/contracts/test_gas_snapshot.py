@@ -8,6 +8,7 @@ import pytest
 
 from tests.contracts import make_gas
 
+pytestmark = pytest.mark.xdist_group("gas-snapshot")
 TOLERANCE = 0.01
 SNAPSHOT: dict[str, int] = json.loads(make_gas.SNAPSHOT.read_text(encoding="utf-8"))["gas"]
 

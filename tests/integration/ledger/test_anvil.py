@@ -142,3 +142,17 @@ def test_a_chain_without_base_fee_gets_a_gas_price() -> None:
             }
         )  # fmt: skip
         assert chain.wait(chain.send_raw(raw), timeout_s=10).status == 1
+
+
+def test_gas_suggested_in_a_block_of_the_same_second_is_enough_a_second_later(chain: RpcChain, ledger: Ledger) -> None:
+    """The estimate overwrites the stake checkpoint of its own time; the transaction, later, needs a new slot."""
+    ledger.mint(w.owner(0), w.owner(1).address, 100 * w.UNIT)
+    ledger.register(w.owner(1), w.hot(1), 10 * w.UNIT)
+    call = ledger.vault.call("unbond", 1, w.UNIT)
+    chain.request("anvil_setBlockTimestampInterval", 0)
+    ledger.bond(w.owner(1), 1, w.UNIT)
+    gas = chain.suggest_gas(to=call.address, data=call.data, sender=w.owner(1).address)
+    chain.request("anvil_removeBlockTimestampInterval")
+    chain.request("evm_setNextBlockTimestamp", chain.now() + 1)
+    receipt = ledger.unbond(w.owner(1), 1, w.UNIT, gas=gas)
+    assert receipt.gas_used > 1.25 * (gas - 25_000)
