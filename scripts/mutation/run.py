@@ -21,6 +21,7 @@ FOUND = (KILLED, TIMED_OUT)
 NEAR = {
     "StakeVault": "vault", "RoundBook": "rounds", "ReputationBook": "book", "Rewards": "rewards",
     "Disputes": "disputes", "HashChainSeed": "seeds", "ClockWord": "rounds", "HotWord": "rounds",
+    "TrainingDisputes": "training",
 }  # fmt: skip
 INVARIANTS = "contracts/test/invariants/*"
 FEW_RUNS, MANY_RUNS = 16, 256
