@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,7 +32,8 @@ def credence(*args: str, timeout_s: float = 240, check: bool = True) -> subproce
     """Run the command in its own process, as a user does; forked from one that has imported everything already."""
     with tempfile.TemporaryDirectory(prefix="credence") as folder:
         shown = [Path(folder, name) for name in ("stdout", "stderr")]
-        process = _SERVER.Process(target=_run, args=(args, environment(), *map(str, shown)))  # type: ignore[attr-defined]
+        _start_server()
+        process = _SERVER.Process(target=_run, args=(args, environment(), *map(str, shown)))
         process.start()
         process.join(timeout_s)
         if process.is_alive():
@@ -39,10 +41,17 @@ def credence(*args: str, timeout_s: float = 240, check: bool = True) -> subproce
             process.join()
             raise subprocess.TimeoutExpired(["credence", *args], timeout_s, stderr=shown[1].read_bytes())
         stdout, stderr = (path.read_text(encoding="utf-8") for path in shown)
-        done = subprocess.CompletedProcess(["credence", *args], process.exitcode, stdout, stderr)
+        done = subprocess.CompletedProcess(["credence", *args], process.exitcode or 0, stdout, stderr)
     if check and done.returncode != 0:
         raise AssertionError(f"credence {' '.join(args)} exited {done.returncode}:\n{done.stderr[-4000:]}")
     return done
+
+
+def _start_server() -> None:
+    """Start what commands are forked from, once, not measured: a measurement cannot be inherited."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_PROCESS")}
+    forkserver.ensure_running()
+    os.environ.update(hidden)
 
 
 def _run(args: Sequence[str], variables: Mapping[str, str], stdout: str, stderr: str) -> NoReturn:
