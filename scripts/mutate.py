@@ -171,7 +171,10 @@ def run(options: argparse.Namespace) -> int:
         if any(todo.values()):
             runner = Runner(folder, jobs=options.jobs, say=say, keep=keep)
             for source in found:
-                runner.source(source, todo[source.unit])
+                runner.near(source, todo[source.unit])
+            for source in found:
+                left = [point for point in todo[source.unit] if not is_known(point, source, kept, tests)]
+                runner.far(source, left)
     finally:
         if options.work is None:
             shutil.rmtree(folder, ignore_errors=True)

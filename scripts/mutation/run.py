@@ -1,4 +1,6 @@
-"""Running the Solidity tests against each fault: near ones with few fuzz runs first, all for what survives."""
+"""Running the Solidity tests against each fault: near ones with few fuzz runs first, for the faults of every source;
+then all tests, for what survives that.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,12 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,7 @@ NEAR = {
     "TrainingDisputes": "training",
 }  # fmt: skip
 INVARIANTS = "contracts/test/invariants/*"
-FEW_RUNS, MANY_RUNS = 16, 256
+FEW_RUNS, MANY_RUNS = 16, 64
 LEAST_TIMEOUT_S = 60.0
 _FAILED = re.compile(r"\[FAIL.*\] (\w+)\(")
 
@@ -119,6 +123,16 @@ def judge(stages: Iterable[Stage], number: int) -> Result:
     return Result(SURVIVED)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One source ready to be judged. `others` cannot stand behind a switch."""
+
+    name: str
+    near: list[Stage]
+    far: list[Stage]
+    others: Collection[Point]
+
+
 class Runner:
     """Runs the faults of one source after another; `keep` is called with each result."""
 
@@ -128,6 +142,9 @@ class Runner:
         self.jobs = jobs
         self.say = say
         self.keep = keep
+        self.trials: dict[str, Trial] = {}
+        self.originals: dict[str, Mapping[str, Any]] = {}
+        self.lock = threading.Lock()
         self.base = Tree.create(work / "base")
         started = time.monotonic()
         done = self.base.forge("--list", fuzz_runs=FEW_RUNS, timeout_s=1_800)
@@ -135,41 +152,70 @@ class Runner:
             raise MutationError("the tests do not compile:\n" + done.stdout[-4_000:])
         say(f"tests compiled in {time.monotonic() - started:.0f} s")
 
-    def source(self, source: Source, wanted: Iterable[Point]) -> None:
-        """Judge some faults of a source."""
+    def near(self, source: Source, wanted: Iterable[Point]) -> None:
+        """Judge some faults of a source by the tests that are about it, and keep what these find."""
         points = list(wanted)
         if not points:
             return
-        text, others = source.switched()
-        name = source.unit.rsplit("/", 1)[-1].removesuffix(".sol")
-        switched = [point for point in points if point not in others]
-        started = time.monotonic()
-        tree = self.base.copy(self.work / name)
-        tree.install(artifacts({source.unit: text}, affected(source.unit)))
-        stages = stages_of(source, tree)
-        if source.unit.startswith("contracts/libraries/") and name not in NEAR:
-            direct = self.base.copy(self.work / f"{name}-direct")
-            direct.keep_library_tests(source.unit, text)
-            stages = [Stage(direct, [], FEW_RUNS), *stages]
-        self.say(f"{name}: compiled in {time.monotonic() - started:.0f} s")
-        for stage in stages:
+        trial = self.trial(source)
+        for stage in trial.near:
             stage.settle()
-        skipped = sorted({test for stage in stages for test in stage.skipped})
-        note = f", without {', '.join(skipped)}" if skipped else ""
-        self.say(f"{name}: {len(points)} faults, ready in {time.monotonic() - started:.0f} s{note}")
-        numbers = source.numbers
+        self.say(f"{trial.name}: {len(points)} faults against {len(trial.near)} stages of near tests")
 
         def one(point: Point) -> None:
-            found = judge(stages, numbers[point.id])
-            if found.status == SURVIVED and self.same_code(source, point):
-                found = Result(SAME_CODE)
+            found = judge(trial.near, source.numbers[point.id])
+            if found.status != SURVIVED:
+                self.keep(point, found)
+
+        with ThreadPoolExecutor(self.jobs) as pool:
+            list(pool.map(one, [point for point in points if point not in trial.others]))
+
+    def far(self, source: Source, wanted: Iterable[Point]) -> None:
+        """Judge by all tests what the near ones did not find, and what cannot stand behind a switch by itself."""
+        points = list(wanted)
+        if not points:
+            return
+        trial = self.trial(source)
+        left = [point for point in points if point not in trial.others]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            same = {
+                point.id
+                for point, none in zip(left, pool.map(self.same_code, repeat(source), left), strict=True)
+                if none
+            }
+        if len(same) < len(left):
+            for stage in trial.far:
+                stage.settle()
+        skipped = sorted({test for stage in (*trial.near, *trial.far) for test in stage.skipped})
+        note = f", without {', '.join(skipped)}" if skipped else ""
+        self.say(f"{trial.name}: {len(points)} faults against all tests{note}")
+
+        def one(point: Point) -> None:
+            found = Result(SAME_CODE) if point.id in same else judge(trial.far, source.numbers[point.id])
             self.keep(point, found)
 
         with ThreadPoolExecutor(self.jobs) as pool:
-            list(pool.map(one, switched))
+            list(pool.map(one, left))
         for point in points:
-            if point in others:
+            if point in trial.others:
                 self.keep(point, self.alone(source, point))
+
+    def trial(self, source: Source) -> Trial:
+        """The compiled faults of a source and the tests for them; made once."""
+        if source.unit not in self.trials:
+            started = time.monotonic()
+            text, others = source.switched()
+            name = source.unit.rsplit("/", 1)[-1].removesuffix(".sol")
+            tree = self.base.copy(self.work / name)
+            tree.install(artifacts({source.unit: text}, affected(source.unit)))
+            *near, few, invariants = stages_of(source, tree)
+            if source.unit.startswith("contracts/libraries/") and name not in NEAR:
+                direct = self.base.copy(self.work / f"{name}-direct")
+                direct.keep_library_tests(source.unit, text)
+                near = [Stage(direct, [], FEW_RUNS), *near]
+            self.trials[source.unit] = Trial(name, near, [few, invariants], others)
+            self.say(f"{name}: compiled in {time.monotonic() - started:.0f} s")
+        return self.trials[source.unit]
 
     def changed(self, source: Source, point: Point) -> Mapping[str, Any] | None:
         """Artifacts with one fault and no switch, None where it does not compile."""
@@ -181,8 +227,15 @@ class Runner:
     def same_code(self, source: Source, point: Point) -> bool:
         """Whether the compiler makes the same of the fault: then there is none."""
         made = self.changed(source, point)
-        texts = {unit: viewable(unit, text) for unit, text in closure([source.unit]).items()}
-        return made is not None and made == artifacts({source.unit: texts[source.unit]}, affected(source.unit))
+        return made is not None and made == self.original(source)
+
+    def original(self, source: Source) -> Mapping[str, Any]:
+        """Artifacts without a fault and without switches; compiled once."""
+        with self.lock:
+            if source.unit not in self.originals:
+                text = viewable(source.unit, closure([source.unit])[source.unit])
+                self.originals[source.unit] = artifacts({source.unit: text}, affected(source.unit))
+            return self.originals[source.unit]
 
     def alone(self, source: Source, point: Point) -> Result:
         """Judge a fault that cannot stand behind a switch."""
