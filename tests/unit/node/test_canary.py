@@ -34,7 +34,7 @@ def test_an_origin_binds_everything_before_anybody_is_drawn() -> None:
     assert opened_canaries(origins, {3: ORIGIN}) == {3}
     assert opened_canaries(origins, {4: replace(ORIGIN, node=4)}) == frozenset()  # a submission stays one
     assert opened_canaries(origins, {4: replace(ORIGIN, node=4, planted=False)}) == frozenset()
-    changed = {"task": 2, "round": 3, "node": 5, "manifest": b"x" * 32, "planted": False, "salt": b"t" * 32}
+    changed = {"task": 2, "round": 3, "node": 5, "update": b"x" * 32, "planted": False, "salt": b"t" * 32}
     for field, value in changed.items():
         other = replace(ORIGIN, **{field: value})  # type: ignore[arg-type]
         assert other.digest() != ORIGIN.digest()
