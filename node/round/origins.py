@@ -42,21 +42,20 @@ def manifests_of(store: Store, spec: TaskSpec, facts: RoundFacts) -> Manifests |
 
 
 def planted_by(openings: Sequence[Message], manifests: Manifests) -> frozenset[int]:
-    """Trainers that opened a canary: the first opening of each that says `planted` and fits its manifest.
+    """Trainers that opened a canary: by an opening that says `planted` and fits the manifest.
 
     An opening that is malformed, of no submission, or not what the manifest's origin hash binds opens nothing: the
     submission counts as any other. Raises what `manifests` raises.
     """
-    hashes: dict[int, bytes] = {}
-    said: dict[int, Origin] = {}
+    found: frozenset[int] = frozenset()
     for message in openings:
-        salt = _planted_salt(message)
-        manifest = None if salt is None else manifests(message.node)
+        salt, node = _planted_salt(message), message.node
+        manifest = None if salt is None else manifests(node)
         if salt is None or manifest is None or manifest.origin is None:
             continue
-        hashes[message.node] = manifest.origin
-        said[message.node] = Origin(message.task, message.round, message.node, manifest.update.digest, True, salt)
-    return opened_canaries(hashes, said)
+        said = Origin(message.task, message.round, node, manifest.update.digest, planted=True, salt=salt)
+        found |= opened_canaries({node: manifest.origin}, {node: said})
+    return found
 
 
 def _planted_salt(message: Message) -> bytes | None:
