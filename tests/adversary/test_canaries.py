@@ -157,7 +157,22 @@ class Thief(Trainer):
         return bool(others) and self.say(round_, Kind.ORIGIN_OPENED, {"planted": True, "salt": others[0].body["salt"]})
 
 
-@pytest.mark.parametrize("kind", [WrongSalt, Repudiator, Silent, Late, Pretender, Thief])
+class Waiting(Verifier):
+    """Signs only when the planter's opening has arrived: the worst moment for a late one."""
+
+    def _sign(self, facts: RoundFacts) -> bool:
+        opened = {message.node for message in self.heard(facts.round, Kind.ORIGIN_OPENED)}
+        return PLANTER in opened and super()._sign(facts)
+
+
+def test_an_opening_after_the_proposal_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, result, _ = settle(tmp_path / "run", monkeypatch, planter=Late, verifier=Waiting)
+    assert record.attempt == 0
+    assert record.reasons[PLANTER] is Reason.ACCEPTED
+    assert rejections(result) == {}
+
+
+@pytest.mark.parametrize("kind", [WrongSalt, Repudiator, Silent, Pretender, Thief])
 def test_what_is_not_opened_rightly_and_in_time_counts_as_any_submission(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Trainer]
 ) -> None:
