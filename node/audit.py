@@ -22,6 +22,7 @@ from node.replay.segments import with_replays
 from node.reputation.audit import check_graph
 from node.round.facts import facts_of
 from node.round.gather import fetch, fetch_record, gather, load_model, open_shard
+from node.round.origins import manifests_of
 from node.round.replays import Replays
 from node.round.settle import (
     Dossier,
@@ -36,6 +37,7 @@ from node.round.settle import (
     same_model,
     submission_entries,
 )
+from node.round.truths import canaries_in, sketches_of, stated_faults, truths_of
 from node.sketch import decode_sketch, encode_sketch
 from node.source import Source
 from node.spec import Artefact, TaskSpec
@@ -110,7 +112,11 @@ def _audit_round(source: Source, spec: TaskSpec, round_: int, findings: Findings
             None if spec.replay is None else _replays(source, spec, facts, _inputs(source, spec, facts)).committed
         )
         dossier = compile_dossier(
-            facts, list(record.evidence), lambda a: fetch_record(source.store, a.digest), committed
+            facts,
+            list(record.evidence),
+            lambda a: fetch_record(source.store, a.digest),
+            committed,
+            manifests_of(source.store, spec, facts),
         )
     findings.add("signature", count=len(record.evidence))
     _check_results(facts, spec, dossier, record, findings)
@@ -120,7 +126,7 @@ def _audit_round(source: Source, spec: TaskSpec, round_: int, findings: Findings
     check_words(source, facts, record, posted, findings)
     check_quorum(source, facts, report, posted, findings)
     if replay:
-        _replay_round(source, spec, facts, record, findings)
+        _replay_round(source, spec, facts, dossier, record, findings)
 
 
 def _check_beacon(source: Source, facts: RoundFacts, findings: Findings) -> None:
@@ -191,7 +197,7 @@ def _check_results(
     facts: RoundFacts, spec: TaskSpec, dossier: Dossier, record: RoundRecord, findings: Findings
 ) -> None:
     where = f"round {facts.round}"
-    outcome = outcome_of(facts, spec, dossier)
+    outcome = outcome_of(facts, spec, dossier, stated_faults(record))
     by_slot = {slot: node for node, slot in facts.trainer_slots.items()}
     same(where, "number of trainer scores", len(outcome.trainer_scores), len(record.trainer_scores))
     for slot, (mine, theirs) in enumerate(zip(outcome.trainer_scores, record.trainer_scores, strict=True)):
@@ -211,7 +217,14 @@ def _check_results(
 # -- replay ------------------------------------------------------------------------------------------------------------
 
 
-def _replay_round(source: Source, spec: TaskSpec, facts: RoundFacts, record: RoundRecord, findings: Findings) -> None:
+def _replay_round(
+    source: Source,
+    spec: TaskSpec,
+    facts: RoundFacts,
+    dossier: Dossier,
+    record: RoundRecord,
+    findings: Findings,
+) -> None:
     """Fetch, re-execute the probes, and recompute the aggregate."""
     where, store, tau = f"round {facts.round}", source.store, spec.number("tau")
     inputs = _inputs(source, spec, facts)
@@ -234,12 +247,13 @@ def _replay_round(source: Source, spec: TaskSpec, facts: RoundFacts, record: Rou
         member=facts.committee[0].signer,
         own_node=0,
     )
-    if spec.replay is not None:
+    replays = None if spec.replay is None else _replays(source, spec, facts, inputs)
+    if spec.replay is not None and replays is not None:
         seen = with_replays(
             seen,
             spec,
             inputs,
-            replays=_replays(source, spec, facts, inputs).executed(seen.sketches),
+            replays=replays.executed(seen.sketches),
             slots=facts.trainer_slots,
             member=facts.committee[0].signer,
         )
@@ -252,6 +266,14 @@ def _replay_round(source: Source, spec: TaskSpec, facts: RoundFacts, record: Rou
                 raise AuditFailed(f"{where}: node {node}: the agreed sketch is not that of its update")
             findings.add("sketch", "exact" if encode_sketch(own) == agreed else "tolerance")
         _compare_vote(where, node, seen.votes[slot], record, slot, findings)
+    planted = [item for item in submissions if item.node in canaries_in(dossier)]
+    with blame(f"{where}: canaries"):
+        sketch_of = sketches_of(planted, spec, inputs, evaluator=evaluator, replays=replays)
+        truths = truths_of(facts, spec, dossier, sketch_of)
+    for member in sorted(truths.disputed(dossier.evidence.observations, stated_faults(record))):
+        raise AuditFailed(f"{where}: node {member}: what it stated of a canary was misjudged")
+    if planted:
+        findings.add("canary", count=len(planted))
     _replay_model(source, spec, facts, record, submissions, findings)
 
 

@@ -14,6 +14,7 @@ from node.attacks import ATTACKS, AttackSpec, parse_attack
 from node.codec import CODECS
 from node.errors import ConfigError
 from node.partition import PARTITIONS
+from node.spec import NO_CANARIES, canary_share
 from node.task import TASKS
 from node.utility import UTILITIES
 from node.weight import WEIGHTINGS
@@ -40,6 +41,7 @@ class SimulationConfig:
     settlement: str = "words"
     collector: str = "owner"
     verification: str = "output"
+    canary_rate: str = NO_CANARIES
     chain: str = "tester"
     store: str = "disk"
 
@@ -57,6 +59,7 @@ class SimulationConfig:
         ):
             if getattr(self, name) not in valid:
                 raise ConfigError(f"--{name} {getattr(self, name)!r} is not known", hint=f"give {' or '.join(valid)}")
+        canary_share(self.canary_rate)
         TASKS.get(self.task)
         AGGREGATORS.get(self.aggregator)
         WEIGHTINGS.get(self.weighting)
@@ -82,8 +85,10 @@ class SimulationConfig:
         return [None] * (total - len(attackers)) + attackers
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as written to `config.json`."""
+        """Plain values, as written to `config.json`; without the canary rate where there is none, as ever."""
         data = asdict(self)
+        if self.canary_rate == NO_CANARIES:
+            del data["canary_rate"]
         data["attack"] = list(self.attack)
         data["options"] = dict(self.options)
         return data
@@ -92,9 +97,10 @@ class SimulationConfig:
     def from_json(data: Mapping[str, Any]) -> SimulationConfig:
         """Inverse of `to_json`. Raises ConfigError for unknown fields."""
         names = {f.name for f in fields(SimulationConfig)}
+        data = {"canary_rate": NO_CANARIES, **data}
         if set(data) != names:
             raise ConfigError(f"config.json has wrong fields: {sorted(set(data) ^ names)}")
-        default = SimulationConfig().to_json()
+        default = {**SimulationConfig().to_json(), "canary_rate": NO_CANARIES}
         for name, value in data.items():
             if type(value) is not type(default[name]):
                 raise ConfigError(

@@ -25,6 +25,7 @@ from storage import StorageError, from_digest
 WHY = {
     Reason.ACCEPTED: "accepted: well-formed, points with the others, and its claimed sketch is the committee's",
     Reason.NOT_DUE: "not due: it committed nothing in this round",
+    Reason.CANARY: "accepted: scored like any other, but planted to test the members, so no model has it",
     Reason.UNREVEALED: "rejected: it committed but did not reveal",
     Reason.COMMITMENT_MISMATCH: "rejected: what it revealed does not open its commitment",
     Reason.UNAVAILABLE: "rejected: members of the quorum could not fetch its bytes",
@@ -45,6 +46,7 @@ WHY = {
     Reason.REPLAY_MISMATCH: "rejected: a drawn segment of its training, executed again, ends elsewhere",
     Reason.SILENT: "failed: it was drawn but revealed no observation",
     Reason.UNSEEN: "failed: it says that it was not served most of what the others accepted",
+    Reason.CANARY_FAULT: "failed: what it stated of an opened canary is not what the canary's bytes give",
     Reason.FALSE_OBSERVATION: "failed: its address-bound sketches are not those of the updates",
 }
 

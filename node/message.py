@@ -28,6 +28,8 @@ class Kind(Enum):
     ROSTER_ACK = "roster_ack"  # member: signs one roster an attempt
     CLAIM_OPENED = "claim_opened"  # trainer: the sketch behind its claim
     REVEALED = "revealed"  # member: its observation record
+    ORIGIN_OPENED = "origin_opened"  # trainer, in a task with canaries: whether it planted its submission, and the salt
+    LEAKED = "leaked"  # trainer: outputs that it says are its update's; no evidence, and a canary's are wrong
     CHECKED = "checked"  # member: whose address-bound sketches were wrong
     PROPOSAL = "proposal"  # proposer: the round record and the report
     SIGNATURE = "signature"  # member: EIP-712 signature of the report

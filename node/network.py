@@ -115,6 +115,7 @@ def establish(
         "utility": config.utility,
         "codec": config.codec,
         "collector": config.collector,
+        "canary_rate": config.canary_rate,
     }
     step("publishing the task")
     published = publish_task(

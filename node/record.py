@@ -69,27 +69,27 @@ class Manifest:
     update: Artefact
     codec: str
     checkpoints: CheckpointList | None = None  # replay mode
+    origin: bytes | None = None  # in a task with canaries: hash that says, once opened, whether this one is planted
 
     def to_bytes(self) -> bytes:
         """Canonical bytes; their SHA-256 is the committed digest."""
-        return canonical_json(
-            {
-                "kind": "manifest",
-                "task": self.task,
-                "round": self.round,
-                "node": self.node,
-                "parent": self.parent.hex(),
-                "update": self.update.to_json(),
-                "codec": self.codec,
-                "checkpoints": [] if self.checkpoints is None else self.checkpoints.to_json(),
-            }
-        )
+        body: dict[str, Any] = {
+            "kind": "manifest",
+            "task": self.task,
+            "round": self.round,
+            "node": self.node,
+            "parent": self.parent.hex(),
+            "update": self.update.to_json(),
+            "codec": self.codec,
+            "checkpoints": [] if self.checkpoints is None else self.checkpoints.to_json(),
+        }
+        return canonical_json(body if self.origin is None else {**body, "origin": self.origin.hex()})
 
     @staticmethod
     def from_bytes(data: bytes) -> Manifest:
         """Parse untrusted bytes. Raises PeerError."""
         names = {"task", "round", "node", "parent", "update", "codec", "checkpoints"}
-        body = _parse(data, "manifest", names, MAX_MANIFEST_BYTES)
+        body = _parse(data, "manifest", names, MAX_MANIFEST_BYTES, optional=frozenset({"origin"}))
         try:
             found = Manifest(
                 task=int(body["task"]),
@@ -99,7 +99,10 @@ class Manifest:
                 update=Artefact.from_json(body["update"]),
                 codec=str(body["codec"]),
                 checkpoints=CheckpointList.from_json(body["checkpoints"]) if body["checkpoints"] != [] else None,
+                origin=bytes.fromhex(body["origin"]) if "origin" in body else None,
             )
+            if found.origin is not None and len(found.origin) != 32:
+                raise ValueError(f"an origin has 32 bytes, not {len(found.origin)}")
         except _MALFORMED as error:
             raise PeerError(f"malformed manifest: {error}") from error
         return _exact(found, data)
@@ -245,11 +248,13 @@ def submissions_root(submissions: Sequence[Mapping[str, Any]]) -> bytes:
     return hashlib.sha256(canonical_json([dict(item) for item in submissions])).digest()
 
 
-def _parse(data: bytes, kind: str, names: set[str], max_bytes: int) -> dict[str, Any]:
+def _parse(
+    data: bytes, kind: str, names: set[str], max_bytes: int, *, optional: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     try:
         body = parse_canonical_json(data, max_bytes=max_bytes)
     except ValueError as error:
         raise PeerError(f"malformed {kind} record: {error}") from error
-    if not isinstance(body, dict) or body.get("kind") != kind or set(body) != names | {"kind"}:
+    if not isinstance(body, dict) or body.get("kind") != kind or set(body) - optional != names | {"kind"}:
         raise PeerError(f"a {kind} record has exactly the fields {sorted(names | {'kind'})}")
     return body

@@ -56,7 +56,7 @@ CODES = {
     "truncated": "TR", "oversized": "OV", "wrong_names": "WN", "wrong_shape": "WS", "wrong_dtype": "WD",
     "non_finite": "NF", "malformed": "MF", "norm_bound": "NB", "duplicate": "DU", "negative_cosine": "NC",
     "no_claim": "CL", "sketch_mismatch": "SM", "replay_mismatch": "RM", "silent": "SI", "unseen": "US",
-    "false_observation": "FO",
+    "false_observation": "FO", "canary": "CA", "canary_fault": "CF",
 }  # fmt: skip
 
 FIGURE_SIZE = (5.2, 3.3)  # inches: small, so that 9-point type is still legible at the width of a phone

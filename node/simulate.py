@@ -37,7 +37,7 @@ from node.round.claim import claim_earned
 from node.round.collect import COLLECT_BY, DIRECT_FROM, collect_time
 from node.round.gather import fetch_record, load_model
 from node.round.owner import Owner
-from node.round.verifier import CHECK_BY, OBSERVE_BY, REVEAL_BY
+from node.round.turns import due_shares
 from node.round.view import TaskView
 from node.seeds import derive_seed
 from node.summary import RunSummary, load_round_record, round_row, summarise
@@ -236,13 +236,13 @@ def _drive(
             continue
         if view.ledger.chain.can_move_clock:
             with metrics.phase("chain"):
-                view.ledger.chain.advance_to(_next_deadline(view))
+                view.ledger.chain.advance_to(_next_deadline(view, (0.0, *due_shares(scorer.spec))))
         else:
             time.sleep(POLL_S)
 
 
-def _next_deadline(view: TaskView) -> int:
-    """The earliest future instant at which some actor's rules may let it do more."""
+def _next_deadline(view: TaskView, shares: Sequence[float]) -> int:
+    """The earliest future instant at which some actor's rules may let it do more; `shares` of turns among them."""
     now, clock, params = view.now, view.clock, view.state.params
     if clock.phase is Phase.OVER:
         raise NodeError("the task is over but an actor still waits", hint="this is a defect: please report the seed")
@@ -254,7 +254,7 @@ def _next_deadline(view: TaskView) -> int:
     opened = view.post_start(clock.round)
     for attempt in range(params.post_s // params.attempt_s + 1):
         turn = opened + attempt * params.attempt_s
-        times |= {turn + -int(-share * params.attempt_s // 1) for share in (0.0, OBSERVE_BY, REVEAL_BY, CHECK_BY)}
+        times |= {turn + -int(-share * params.attempt_s // 1) for share in shares}
         times.add(turn + params.attempt_s // 10)
     return min(instant for instant in times if instant > now)
 
@@ -271,7 +271,8 @@ class Scorer:
     def __init__(self, network: Network, view: TaskView, store: Store) -> None:
         spec = network.published.spec
         self.store = store
-        self._view, self._spec, self._test = view, spec, network.published.test
+        self.spec = spec
+        self._view, self._test = view, network.published.test
         self._evaluator = Evaluator(TASKS.get(spec.name).module(spec.shape, spec.classes))
         self._known: dict[bytes, float] = {}
 
@@ -279,7 +280,7 @@ class Scorer:
         """Share of the test set classified rightly, in [0, 1]."""
         digest = self._view.parent(round_ + 1)
         if digest not in self._known:
-            model = load_model(self.store, self._spec, digest)
+            model = load_model(self.store, self.spec, digest)
             self._known[digest] = self._evaluator.accuracy(model, self._test)
         return self._known[digest]
 

@@ -10,6 +10,7 @@ import hashlib
 import math
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from node.calibrate.level import Level
@@ -28,6 +29,8 @@ _DECIMALS = (
     "cluster_tau", "shapley_skip", "shapley_truncate",
 )  # fmt: skip
 MAX_SPEC_BYTES = 1 << 20
+NO_CANARIES = "0"
+MAX_CANARY_RATE = Fraction(1, 2)  # above, more work would be left out of the model than goes into it
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ class TaskSpec:
     calibration: tuple[Level, ...] = ()  # what tau and the bounds were derived from; empty: not calibrated
     replay: ReplayPlan | None = None  # None: output mode
     profiles: tuple[str, ...] = ()  # ways of computing (see node.train.profile) that the calibration made room for
+    canary_rate: str = NO_CANARIES  # share of submissions that their trainers plant (see node.canary); absent when 0
     version: int = field(default=SPEC_VERSION)
 
     def __post_init__(self) -> None:
@@ -168,6 +172,7 @@ class TaskSpec:
             raise ConfigError("a task is calibrated once at each level")
         if self.replay is not None and self.codec != "raw":
             raise ConfigError(f"a task in replay mode has the codec raw, got {self.codec!r:.99}", hint="--codec raw")
+        canary_share(self.canary_rate)
         if any(len(shard.key_hash) != 32 for shard in self.probe):
             raise ConfigError("the key hash of a probe shard has 32 bytes")
 
@@ -181,6 +186,11 @@ class TaskSpec:
         if not math.isfinite(value) or value < 0:
             raise ConfigError(f"{name} must be a finite decimal >= 0, as a string, got {text!r:.99}")
         return value
+
+    @property
+    def canary_share(self) -> Fraction:
+        """The float64 nearest to `canary_rate`, as a fraction; 0 in a task without canaries."""
+        return canary_share(self.canary_rate)
 
     def tau_of(self, level: LevelName) -> float:
         """The tolerance of a level: the calibrated one, or `tau` for a task that was not calibrated."""
@@ -219,6 +229,8 @@ class TaskSpec:
         body["calibration"] = [level.to_json() for level in self.calibration]
         body["probe"] = [_shard_json(shard) for shard in self.probe]
         body["replay"] = {} if self.replay is None else self.replay.to_json()
+        if self.canary_rate == NO_CANARIES:
+            del body["canary_rate"]  # the bytes, and so the digest, that such a task had before there were canaries
         return canonical_json(body)
 
     @property
@@ -234,6 +246,7 @@ class TaskSpec:
             version = body.get("version") if isinstance(body, dict) else None
             if version != SPEC_VERSION:
                 raise ConfigError(f"task spec version {SPEC_VERSION} expected, got {version!r:.99}", hint="upgrade")
+            body.setdefault("canary_rate", NO_CANARIES)
             names = {f.name for f in fields(TaskSpec)}
             if set(body) != names:
                 raise ConfigError(f"task spec has wrong fields: {sorted(set(body) ^ names)}")
@@ -258,6 +271,20 @@ class TaskSpec:
         if not exact:
             raise ConfigError("task spec is not in canonical form", hint="its owner must publish it again")
         return spec
+
+
+def canary_share(text: str) -> Fraction:
+    """A canary rate, which is a decimal, as a fraction: the float64 nearest to it. Raises ConfigError out of range."""
+    try:
+        value = float(Decimal(text)) if isinstance(text, str) else math.nan
+    except (InvalidOperation, ValueError, OverflowError):
+        value = math.nan
+    if not 0 <= value <= MAX_CANARY_RATE:
+        raise ConfigError(
+            f"canary_rate is the share of submissions that are planted, got {text!r:.99}",
+            hint=f"give a decimal from {NO_CANARIES} (none) to {float(MAX_CANARY_RATE)}, for example 0.05",
+        )
+    return Fraction(value)
 
 
 def _shard_json(shard: ProbeShard) -> dict[str, Any]:

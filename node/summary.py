@@ -25,6 +25,7 @@ PROTOCOL_EVENTS = (
     "Committed", "Revealed", "Collected", "ProbeOpened", "BeaconArmed", "CommitteeDrawn", "Posted", "Finalised",
     "Voided",
 )  # fmt: skip
+_NO_REJECTION = (Reason.ACCEPTED, Reason.NOT_DUE, Reason.CANARY)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def round_row(view: TaskView, record: RoundRecord | None, round_: int, *, accura
         "round": round_,
         "accuracy": accuracy,
         "accepted": sum(r is Reason.ACCEPTED for r in record.reasons.values()) if record else 0,
-        "rejected": sum(r not in (Reason.ACCEPTED, Reason.NOT_DUE) for r in record.reasons.values()) if record else 0,
+        "rejected": sum(r not in _NO_REJECTION for r in record.reasons.values()) if record else 0,
         "gas_used": sum(gas_of(view.ledger, event) for event in hashes.values()),
         "gas_per_score": round(settlement / len(scores), 1) if scores else None,
         "tx": "0x" + posted[-1].tx_hash.hex() if posted else None,
@@ -148,6 +149,6 @@ def _node_row(
         "rejections": [
             {"round": round_, "reason": reason.value}
             for round_, reason in sorted(verdicts.items())
-            if reason not in (None, Reason.ACCEPTED, Reason.NOT_DUE)
+            if reason is not None and reason not in _NO_REJECTION
         ],
     }

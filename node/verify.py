@@ -34,6 +34,7 @@ class Reason(Enum):
     ACCEPTED = "accepted"
     NOT_DUE = "not_due"
     UNREVEALED = "unrevealed"  # committed, then silent
+    CANARY = "canary"  # accepted and scored, but opened as planted: no part of the model
     COMMITMENT_MISMATCH = "commitment_mismatch"  # the reveal does not open the commitment
     UNAVAILABLE = "unavailable"  # the bytes could not be fetched
     BAD_MANIFEST = "bad_manifest"  # names another parent, task, round or codec, or is malformed
@@ -53,6 +54,7 @@ class Reason(Enum):
     REPLAY_MISMATCH = "replay_mismatch"  # a drawn segment, executed again, ends elsewhere than the trainer's
     SILENT = "silent"  # a drawn member that revealed no observation
     UNSEEN = "unseen"  # a drawn member that says it was not served most of what the others accepted
+    CANARY_FAULT = "canary_fault"  # a member stated something else than the truth of an opened canary
     FALSE_OBSERVATION = "false_observation"  # a member's address-bound sketches are wrong
 
 

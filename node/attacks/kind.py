@@ -73,7 +73,8 @@ class AttackKind:
     `aim` gives the test set that says how often it succeeds); one on the protocol leaves both and is carried out by the
     round's machine, which looks at the flags: `copies_commitment` (a trainer that republishes another's bytes),
     `malforms` (one whose bytes are broken or missing, see `Malformation`), `skips_steps` (leaves some out: seen
-    in replay mode alone), `skips_work` (a verifier that guesses) and `copies_votes`.
+    in replay mode alone), `skips_work` (a verifier that guesses), `copies_votes`, and `leaks` and `takes_leaks` (a
+    trainer that hands out its outputs, a verifier that states them as its own work).
     """
 
     name: str
@@ -87,6 +88,8 @@ class AttackKind:
     skips_work: bool = False
     copies_votes: bool = False
     skips_steps: bool = False
+    leaks: bool = False
+    takes_leaks: bool = False
     colludes: bool = False  # all who carry it out send one vector
     poisoner: Poison | None = None
     aim: Poison | None = None
@@ -210,3 +213,5 @@ add_attack(
 )  # fmt: skip
 add_attack(AttackKind("lazy_verifier", "verifier", "guesses instead of evaluating", skips_work=True))
 add_attack(AttackKind("vote_copier", "verifier", "repeats another member's commitment and reveal", copies_votes=True))
+add_attack(AttackKind("leak", "trainer", "hands its outputs to members that would rather not compute them", leaks=True))
+add_attack(AttackKind("leak_taker", "verifier", "states leaked outputs in the place of own work", takes_leaks=True))

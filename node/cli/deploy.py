@@ -16,6 +16,7 @@ from node.network import MIN_STAKE, SEAT_STAKE, UNBONDING_S
 from node.publish import Timing, publish_task, task_params
 from node.seeds import derive_bytes
 from node.source import DEFAULT_DEPLOYMENTS
+from node.spec import NO_CANARIES
 from storage import open_store
 
 
@@ -42,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--capture-bound", default="1", metavar="P", help="warn where a committee is captured more often"
     )
     parser.add_argument("--stall-bound", default="1", metavar="P", help="warn where a committee is stalled more often")
+    parser.add_argument(
+        "--canary-rate",
+        default=NO_CANARIES,
+        metavar="SHARE",
+        help="share of submissions that trainers plant to catch lazy verifiers, 0 (none) to 0.5",
+    )
     parser.add_argument("--shards", type=int, metavar="N", help="replay mode: publish the training data in N shards")
     parser.add_argument("--seed", type=int, default=7, help="splits the data; trainers of built-in tasks need it")
     parser.add_argument("--commit-s", type=int, default=25)
@@ -101,6 +108,7 @@ def _create(args: argparse.Namespace, ledger: Ledger, owner: Signer) -> int:
                 "stake_bad": args.stake_bad,
                 "capture_bound": args.capture_bound,
                 "stall_bound": args.stall_bound,
+                "canary_rate": args.canary_rate,
             },
             public=None if args.shards is None else ("iid", args.shards),
             calibration=Calibration.from_text(args.calibration.read_text()) if args.calibration else None,

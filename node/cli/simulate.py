@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="output|replay",
         help="agree on probe outputs, or execute drawn segments of training on public shards again",
     )
+    parser.add_argument(
+        "--canary-rate",
+        default=default.canary_rate,
+        metavar="SHARE",
+        help="share of submissions that trainers plant to catch lazy verifiers, 0 (none) to 0.5",
+    )
     parser.add_argument("--chain", default=default.chain, metavar="tester|URL")
     parser.add_argument("--store", default=default.store, metavar="disk|URL")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default runs/TASK-SEED-HASH)")
@@ -100,6 +106,7 @@ def config_of(args: argparse.Namespace) -> SimulationConfig:
         settlement=args.settlement,
         collector=args.collector,
         verification=args.verification,
+        canary_rate=args.canary_rate,
         chain=args.chain,
         store=args.store,
     )

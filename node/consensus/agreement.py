@@ -74,7 +74,7 @@ def agree(
     than `sketch_rows` rows do not count. In replay mode sketches have `groups` equal parts, each of which must agree,
     and one that does not is called `mismatch`.
     """
-    medians = [_median_lane(evidence, slot) for slot in range(trainer_lanes)]
+    medians = [median_lane(evidence, slot) for slot in range(trainer_lanes)]
     scores = list(medians)
     reasons: dict[int, Reason] = {}
     sketches: dict[int, Sketch] = {}
@@ -117,7 +117,8 @@ def _seat_votes(evidence: Evidence, slot: int) -> list[int]:
     ]
 
 
-def _median_lane(evidence: Evidence, slot: int) -> int:
+def median_lane(evidence: Evidence, slot: int) -> int:
+    """The lower median over seats of the votes on a trainer's slot, as the contract has it; 0 where nobody voted."""
     votes = _seat_votes(evidence, slot)
     return lower_median_vote(votes) if votes else NOT_DUE
 

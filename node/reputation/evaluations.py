@@ -12,8 +12,10 @@ from node.record import RoundRecord
 from node.reputation.graph import Evaluation, EvaluationGraph, evaluations_of, graph_of
 from node.round.facts import facts_of
 from node.round.gather import fetch_record
+from node.round.origins import manifests_of
 from node.round.settle import compile_dossier, outcome_of
 from node.round.standing import posted_scores
+from node.round.truths import stated_faults
 from node.round.view import TaskView
 from node.spec import TaskSpec
 from node.verify import Reason
@@ -41,8 +43,13 @@ def evaluations_in(view: TaskView, store: Store, spec: TaskSpec, round_: int) ->
     if posted is None or facts is None:
         return []
     record = RoundRecord.from_bytes(fetch_record(store, posted.args["report"].record))
-    dossier = compile_dossier(facts, list(record.evidence), lambda item: fetch_record(store, item.digest))
-    sound = outcome_of(facts, spec, dossier).member_reasons
+    dossier = compile_dossier(
+        facts,
+        list(record.evidence),
+        lambda item: fetch_record(store, item.digest),
+        manifests=manifests_of(store, spec, facts),
+    )
+    sound = outcome_of(facts, spec, dossier, stated_faults(record)).member_reasons
     votes = {
         node: seen.votes for node, seen in dossier.evidence.observations.items() if sound.get(node) is Reason.ACCEPTED
     }

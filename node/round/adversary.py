@@ -16,13 +16,14 @@ from node.model import flatten
 from node.replay.run import Advance
 from node.round.actor import Context
 from node.round.gather import gather
+from node.round.planter import leaked_outputs
 from node.round.settle import RoundFacts, observed_digest
 from node.round.trainer import Trainer
 from node.round.verifier import Verifier
 from node.score import ACCEPTED_BASE
 from node.seeds import derive_seed
 from node.train import TrainerState
-from node.verify import Observation, Reason
+from node.verify import Observation, Reason, observe, output_sketch
 from storage import encode
 
 
@@ -92,6 +93,13 @@ class SkippingTrainer(Trainer):
             return state
 
         return go
+
+
+class LeakingTrainer(Trainer):
+    """Tells everybody what its outputs are; of what it planted itself, a decoy like any planter."""
+
+    def leaks(self, round_: int) -> bool:
+        return True
 
 
 class CopycatTrainer(Trainer):
@@ -210,6 +218,37 @@ class VoteCopier(LazyVerifier):
         return opened is not None and self.say(facts.round, Kind.REVEALED, dict(opened.body))
 
 
+class LeakTaker(LazyVerifier):
+    """States what trainers say of their own outputs, bound to its address as if computed. Works on the others alone.
+
+    Where the leak is right nobody can tell, whoever checks.
+    """
+
+    def make_observation(self, facts: RoundFacts, key: bytes) -> Observation:
+        spec, inputs, address = self.context.spec, self.inputs(facts, key), facts.signers[self.context.node]
+        shape = (len(inputs.probe), spec.classes)
+        leaks = leaked_outputs(self.heard(facts.round, Kind.LEAKED), shape=shape) if spec.replay is None else {}
+        taken = {e.node: leaks[e.node] for e in facts.commitments if e.manifest is not None and e.node in leaks}
+        seen = observe(
+            [item for item in self.submissions(facts) if item.node not in taken],
+            spec,
+            inputs,
+            evaluator=self.context.evaluator,
+            slots=len(facts.trainer_slots),
+            member=address,
+            own_node=self.context.node,
+        )
+        guess, slots = super().make_observation(facts, key), {facts.trainer_slots[node] for node in taken}
+        shared = {n: output_sketch(u, spec, inputs, node=n) for n, u in taken.items()}
+        bound = {n: output_sketch(u, spec, inputs, node=n, member=address) for n, u in taken.items()}
+        return Observation(
+            votes=tuple(guess.votes[s] if s in slots else vote for s, vote in enumerate(seen.votes)),
+            reasons={**seen.reasons, **dict.fromkeys(taken, Reason.ACCEPTED)},
+            sketches={**seen.sketches, **shared},
+            member_sketches={**seen.member_sketches, **bound},
+        )
+
+
 def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: AttackSpec | None) -> Trainer:
     """The honest trainer, or the one that carries out `attack`."""
     if attack is None:
@@ -217,6 +256,8 @@ def make_trainer(context: Context, data: Dataset, *, run_seed: int, attack: Atta
     kind = ATTACKS.get(attack.name)
     if kind.copies_commitment:
         return CopycatTrainer(context, data, run_seed=run_seed)
+    if kind.leaks:
+        return LeakingTrainer(context, data, run_seed=run_seed)
     if kind.skips_steps:
         return SkippingTrainer(context, data, run_seed=run_seed, strength=attack.strength)
     if kind.malforms:
@@ -232,4 +273,6 @@ def make_verifier(context: Context, *, run_seed: int, attack: AttackSpec | None,
         kind = LazyVerifier
     elif flags is not None and flags.copies_votes:
         kind = VoteCopier
+    elif flags is not None and flags.takes_leaks:
+        kind = LeakTaker
     return kind(context, run_seed=run_seed, patience_s=patience_s)

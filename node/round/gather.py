@@ -121,7 +121,7 @@ def _load(
         entry.node,
         spec.codec,
     )
-    if not fits or manifest.parent != parent:
+    if not fits or manifest.parent != parent or (manifest.origin is None) is bool(spec.canary_share):
         raise _Rejected(Reason.BAD_MANIFEST)
     if manifest.update.length > spec.max_update_bytes:
         raise _Rejected(Reason.OVERSIZED)

@@ -7,25 +7,27 @@ Nothing here depends on what other members say before they are bound to it; the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ledger import Role, pack_scores, tree_root
+from node.canary import Truths
 from node.errors import PeerError
 from node.message import Kind
 from node.record import ObservationRecord
 from node.replay.movement import same_movement
-from node.replay.segments import segments_sketch, with_replays
+from node.replay.segments import with_replays
 from node.round.actor import Actor, Context
 from node.round.gather import fetch_record, gather, open_shard
 from node.round.replays import Replays
-from node.round.settle import RoundFacts, accepted_updates, vote_of
+from node.round.settle import Dossier, RoundFacts, accepted_updates, vote_of
+from node.round.truths import SketchOf, canaries_in, sketches_of, truths_of
 from node.round.view import Commitment
 from node.seeds import derive_bytes
 from node.spec import Artefact
-from node.verify import Observation, Reason, RoundInputs, Submission, observe, output_sketch, outputs_of, probe_batch
+from node.verify import Observation, Reason, RoundInputs, Submission, observe, probe_batch
 from storage import CidMismatch, MissingContent, TooLarge
 
 log = logging.getLogger("credence.verifier")
@@ -141,7 +143,7 @@ class Member(Actor):
         own = self._own_record(facts).observation
         alive = [s for s in self.submissions(facts) if s.node in own.sketches]
         with self.context.metrics.phase("verify"):
-            bound = self._bound_sketches(facts, inputs, alive)
+            bound = self._sketches(facts, inputs, alive)
             false = []
             for message in self.heard(facts.round, Kind.REVEALED):
                 if message.node == self.context.node or message.node not in facts.seats:
@@ -166,25 +168,33 @@ class Member(Actor):
                         break
         return sorted(false)
 
-    def _bound_sketches(
-        self, facts: RoundFacts, inputs: RoundInputs, alive: Sequence[Submission]
-    ) -> Callable[[int, str], NDArray[np.int32]]:
-        """From the own work: the sketch of a submission that is bound to a member's address."""
-        spec = self.context.spec
-        if spec.replay is not None:
-            executed = self.replays(facts, inputs).executed([s.node for s in alive])
+    def _sketches(self, facts: RoundFacts, inputs: RoundInputs, of: Sequence[Submission]) -> SketchOf:
+        """From the own work: sketches of submissions, bound to any member's address."""
+        spec, evaluator = self.context.spec, self.context.evaluator
+        replays = None if spec.replay is None else self.replays(facts, inputs)
+        return sketches_of(of, spec, inputs, evaluator=evaluator, replays=replays)
 
-            def of_segments(node: int, address: str) -> NDArray[np.int32]:
-                found = executed[node]
-                if isinstance(found, Reason):
-                    raise PeerError(f"the segments of node {node} cannot be executed any more: {found.value}")
-                return segments_sketch(found, spec, inputs, node=node, member=address)
+    def truths(self, facts: RoundFacts, dossier: Dossier) -> Truths:
+        """What the opened canaries give here. Raises MissingContent while nobody serves one of them."""
+        canaries, key = canaries_in(dossier), self.view.probe_key(facts.round)
+        assert key is not None  # nothing is derived before the shard is open
+        self._accepted_updates(facts, canaries)
+        chosen = [s for s in self.submissions(facts) if s.node in canaries]
+        with self.context.metrics.phase("verify"):
+            sketch_of = self._sketches(facts, self.inputs(facts, key), chosen)
+            return truths_of(facts, self.context.spec, dossier, sketch_of)
 
-            return of_segments
-        outputs = {
-            s.node: outputs_of(self.context.evaluator, spec, inputs, s.update) for s in alive if s.update is not None
-        }
-        return lambda node, address: output_sketch(outputs[node], spec, inputs, node=node, member=address)
+    def canary_faults(self, facts: RoundFacts, dossier: Dossier) -> frozenset[int]:
+        """Members that this node, as a proposer, states to be at fault on a canary."""
+        return self.truths(facts, dossier).faults(dossier.evidence.observations) if dossier.canaries else frozenset()
+
+    def _refuse_verdicts(self, facts: RoundFacts, dossier: Dossier, stated: frozenset[int]) -> None:
+        """Raise PeerError where a proposal blames or spares a member against the own computation."""
+        if not dossier.canaries:
+            return
+        wrong = self.truths(facts, dossier).disputed(dossier.evidence.observations, stated)
+        if wrong:
+            raise PeerError(f"the proposal misjudges members {sorted(wrong)} on an opened canary")
 
     def _own_record(self, facts: RoundFacts) -> ObservationRecord:
         return ObservationRecord.from_bytes(self.context.journal.read_blob(f"observation-{facts.round}"))

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeGuard
 
 import numpy as np
@@ -33,12 +34,14 @@ from ledger.errors import LedgerError
 from ledger.rootstate import encode_data
 from ledger.types import RootState
 from node.aggregate import AGGREGATORS
+from node.canary import settle_canaries
 from node.consensus import Evidence, Outcome, agree
 from node.defence import robust_step
 from node.errors import PeerError
 from node.message import Kind, Message, Scope, parse_message, verify_message
 from node.model import Parameters, flatten, unflatten
 from node.record import ObservationRecord, RoundRecord, submissions_root
+from node.round.origins import Manifests, planted_by
 from node.round.standing import Standing
 from node.round.view import ROOT_MODE, Commitment
 from node.sketch import decode_sketch, encode_sketch, grid_of, sketch, sketch_digest
@@ -90,6 +93,7 @@ class Dossier:
     messages: tuple[Message, ...]
     evidence: Evidence
     votes: tuple[Vote, ...]
+    canaries: frozenset[int] = frozenset()  # trainers whose opened origin says that they planted
 
 
 def claim_digest(node: int, claimed: NDArray[np.int32]) -> bytes:
@@ -173,13 +177,15 @@ def compile_dossier(
     messages: Sequence[Message],
     load: Callable[[Artefact], bytes],
     committed: Committed | None = None,
+    manifests: Manifests | None = None,
 ) -> Dossier:
     """Check every signature and binding of a round's evidence and put it in order.
 
     `load` fetches an observation record by digest; its errors pass, since what is not here yet is nobody's fault. A
     member whose revealed record is malformed, or not what it committed to, or votes where nothing was submitted, counts
     as silent: what one member sends stops nobody else. Raises PeerError when there is no agreed roster or a signature
-    is wrong. In replay mode `committed` judges each opened claim by the checkpoints behind it.
+    is wrong. In replay mode `committed` judges each opened claim by the checkpoints behind it; in a task with canaries
+    `manifests` has what opened origins must fit.
     """
     messages = sorted(messages, key=lambda m: m.key)
     for message in messages:
@@ -213,7 +219,8 @@ def compile_dossier(
         claims=opened,
         checks=checks,
     )
-    return Dossier(tuple(messages), evidence, votes)
+    canaries = frozenset() if manifests is None else planted_by(of_kind[Kind.ORIGIN_OPENED], manifests)
+    return Dossier(tuple(messages), evidence, votes, canaries)
 
 
 def _same(found: NDArray[np.int32] | None, said: NDArray[np.int32]) -> bool:
@@ -309,10 +316,14 @@ def vote_of(facts: RoundFacts, reveal: Message) -> tuple[Vote, Artefact]:
     return Vote(node=reveal.node, commitment=commitment, root=root, record=artefact.digest), artefact
 
 
-def outcome_of(facts: RoundFacts, spec: TaskSpec, dossier: Dossier) -> Outcome:
-    """The agreed scores and reasons that follow from a round's evidence."""
-    return agree(
-        dossier.evidence,
+def outcome_of(facts: RoundFacts, spec: TaskSpec, dossier: Dossier, faults: frozenset[int] = frozenset()) -> Outcome:
+    """The agreed scores and reasons that follow from a round's evidence.
+
+    `faults` are the members whose statements of an opened canary are not its truth, which integers alone cannot tell:
+    the proposer states them, a signer and a replaying auditor hold their own computation against it.
+    """
+    judge = partial(
+        agree,
         tau=spec.number("tau"),
         trainer_lanes=len(facts.trainer_slots),
         verifier_lanes=len(facts.verifier_slots),
@@ -322,6 +333,7 @@ def outcome_of(facts: RoundFacts, spec: TaskSpec, dossier: Dossier) -> Outcome:
         groups=spec.sketch_groups,
         mismatch=Reason.SKETCH_MISMATCH if spec.replay is None else Reason.REPLAY_MISMATCH,
     )
+    return settle_canaries(dossier.evidence, dossier.canaries, faults, judge)
 
 
 def integer_weights(facts: RoundFacts, spec: TaskSpec, accepted: Sequence[int]) -> dict[int, int]:

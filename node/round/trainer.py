@@ -17,9 +17,10 @@ from node.record import CheckpointList, Manifest
 from node.replay.checkpoint import checkpoint_bytes, checkpoint_tree, read_checkpoint
 from node.replay.run import Advance, recorded
 from node.replay.segments import drawn_segments, segments_sketch
-from node.round.actor import Actor, Context
+from node.round.actor import Context
 from node.round.collect import DIRECT_FROM, collect_time
 from node.round.gather import open_shard
+from node.round.planter import Planter
 from node.round.replays import public_shard, trainer_of
 from node.round.settle import agreed_roster, claim_digest
 from node.round.view import Commitment
@@ -32,13 +33,12 @@ from node.verify import RoundInputs, decode_update, output_sketch, outputs_of, p
 from storage import encode
 
 
-class Trainer(Actor):
+class Trainer(Planter):
     """Trains on its own data, which never leaves it. `run_seed` makes its batch order and salts reproducible."""
 
     def __init__(self, context: Context, data: Dataset, *, run_seed: int, patience_s: int = 0) -> None:
-        super().__init__(context, patience_s=patience_s)
+        super().__init__(context, run_seed=run_seed, patience_s=patience_s)
         self.data = data
-        self.run_seed = run_seed
 
     def _advance_round(self, clock: Clock) -> bool:
         round_ = clock.round
@@ -47,7 +47,7 @@ class Trainer(Actor):
         if clock.phase is Phase.REVEAL:
             return self._reveal(round_)
         if clock.phase is Phase.POST:
-            return self._claim(round_) or self._open_claim(round_)
+            return self._claim(round_) or self._open_claim(round_) or self._open_origin(round_)
         return False
 
     # -- COMMIT --------------------------------------------------------------------------------------------------
@@ -63,6 +63,7 @@ class Trainer(Actor):
             update = self.forge(round_, flatten(states[-1].params) - flatten(parent))
         with context.metrics.phase("encode"):
             payload = self.payload(update)
+            origin = self.origin(round_, Artefact.of(payload).digest)
             manifest = Manifest(
                 context.task,
                 round_,
@@ -71,11 +72,13 @@ class Trainer(Actor):
                 Artefact.of(payload),
                 context.spec.codec,
                 self._keep_checkpoints(round_, states),
+                None if origin is None else origin.digest(),
             ).to_bytes()
         # Bytes stay private until the reveal: a commitment that others could copy early protects nobody.
         context.journal.write_blob(f"update-{round_}", payload)
         context.journal.write_blob(f"manifest-{round_}", manifest)
-        self.record(round_, "trained", manifest=Artefact.of(manifest).to_json())
+        planted = {} if origin is None else {"planted": origin.planted}
+        self.record(round_, "trained", manifest=Artefact.of(manifest).to_json(), **planted)
         return True
 
     def _run(self, round_: int, parent: Parameters) -> list[TrainerState]:
@@ -201,6 +204,7 @@ class Trainer(Actor):
         if not self.done(round_, "claimed"):
             self._publish_checkpoints(round_, seed, ends=False)
             self.record(round_, "claimed", sketch=encode_sketch(self._own_sketch(round_, seed, key)))
+        self._leak_again(round_)
         sketch = decode_sketch(self.recall(round_, "claimed")["sketch"])
         return self.say(round_, Kind.CLAIM, {"digest": claim_digest(self.context.node, sketch).hex()})
 
@@ -225,6 +229,7 @@ class Trainer(Actor):
             # From the bytes that were sent, not from memory: a lossy codec must not make an honest claim wrong.
             update = decode_update(context.journal.read_blob(f"update-{round_}"), context.spec)
             outputs = outputs_of(context.evaluator, context.spec, inputs, update)
+            self.leak(round_, outputs)
             return output_sketch(outputs, context.spec, inputs, node=context.node)
 
     def _checkpoint(self, round_: int, index: int) -> TrainerState:

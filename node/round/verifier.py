@@ -27,6 +27,7 @@ from node.record import RoundRecord
 from node.round.accuse import accuse, signed_for_contract
 from node.round.gather import fetch, fetch_record
 from node.round.member import Member
+from node.round.origins import Manifests, manifests_of
 from node.round.settle import (
     Committed,
     Dossier,
@@ -47,13 +48,12 @@ from node.round.settle import (
     same_model,
     vote_of,
 )
+from node.round.truths import stated_faults
+from node.round.turns import CHECK_BY, OBSERVE_BY, OPEN_BY, REVEAL_BY, is_past, turn_of
 from node.spec import Artefact
 from storage import CidMismatch, MissingContent, TooLarge, encode
 
 log = logging.getLogger("credence.verifier")
-
-# Shares of an attempt's turn by which evidence is due; the rest is for the proposal and its signatures.
-OBSERVE_BY, REVEAL_BY, CHECK_BY = 0.5, 0.7, 0.8
 
 
 class Verifier(Member):
@@ -108,11 +108,10 @@ class Verifier(Member):
 
     def attempt(self, facts: RoundFacts) -> int:
         """The proposer's turn by the clock."""
-        return max(0, (self.view.now - self.view.post_start(facts.round)) // facts.params.attempt_s)
+        return turn_of(self.view, facts)
 
     def _past(self, facts: RoundFacts, share: float) -> bool:
-        opened = self.view.post_start(facts.round) + self.attempt(facts) * facts.params.attempt_s
-        return self.view.now >= opened + share * facts.params.attempt_s
+        return is_past(self.view, facts, share)
 
     def _is_proposer(self, facts: RoundFacts) -> bool:
         order = staged_order(sorted(facts.seats), facts.seed)
@@ -188,33 +187,48 @@ class Verifier(Member):
             return False
         if not self._all_revealed(facts, roster) and not self._past(facts, REVEAL_BY):
             return False
+        if not self._origins_opened(facts, roster):
+            return False
         if not self.done(facts.round, "checked"):
-            self.record(facts.round, "checked", false=self.false_peers(facts, key))
+            origins = {"origins": sorted(self._opened_origins(facts))} if self.context.spec.canary_share else {}
+            self.record(facts.round, "checked", false=self.false_peers(facts, key), **origins)
         false = self.recall(facts.round, "checked")["false"]
         return self.say(facts.round, Kind.CHECKED, {"roster": roster_digest(roster).hex(), "false": false})
+
+    def _opened_origins(self, facts: RoundFacts) -> set[int]:
+        return {m.node for m in self.heard(facts.round, Kind.ORIGIN_OPENED) if not m.attempt}
+
+    def _origins_opened(self, facts: RoundFacts, roster: Message) -> bool:
+        """In a task with canaries: whether every trainer that claimed has opened its origin, or is late."""
+        if not self.context.spec.canary_share or self._past(facts, OPEN_BY):
+            return True
+        return roster_entries(roster, Kind.CLAIM).keys() <= self._opened_origins(facts)
 
     # -- propose, sign, post ---------------------------------------------------------------------------------------
 
     def _evidence(self, facts: RoundFacts, roster: Message) -> list[Message]:
         acks = [m for m in self.heard(facts.round, Kind.ROSTER_ACK) if m.attempt == roster.attempt]
-        rest = [m for kind in (Kind.CLAIM_OPENED, Kind.REVEALED, Kind.CHECKED) for m in self.heard(facts.round, kind)]
+        kinds = [Kind.CLAIM_OPENED, Kind.REVEALED, Kind.CHECKED]
+        rest = [m for kind in kinds for m in self.heard(facts.round, kind)]
+        if self.context.spec.canary_share:
+            rest += [m for m in self.heard(facts.round, Kind.ORIGIN_OPENED) if not m.attempt]
         known = facts.seats.keys() | facts.trainer_slots.keys()
         return [m for m in (roster, *acks, *rest) if m.node in known and self._is_here(facts, m)]
 
     def _is_here(self, facts: RoundFacts, message: Message) -> bool:
         """Whether this node holds what a message names, so that what is withheld does not hold up the round.
 
-        That is a reveal's record, and in replay mode the checkpoints behind an opened claim.
+        That is a reveal's record, the manifest that an opened origin must fit, and in replay mode the checkpoints
+        behind an opened claim.
         """
-        if message.kind is Kind.CLAIM_OPENED and self.context.spec.replay is not None:
-            try:
-                self._committed(facts)(message.node)
-            except (PeerError, MissingContent, CidMismatch, TooLarge):
-                return False
-        if message.kind is not Kind.REVEALED:
-            return True
+        manifests = self._manifests(facts)
         try:
-            fetch_record(self.context.store, vote_of(facts, message)[1].digest)
+            if message.kind is Kind.CLAIM_OPENED and self.context.spec.replay is not None:
+                self._committed(facts)(message.node)
+            if message.kind is Kind.ORIGIN_OPENED and manifests is not None:
+                manifests(message.node)
+            if message.kind is Kind.REVEALED:
+                fetch_record(self.context.store, vote_of(facts, message)[1].digest)
         except (PeerError, MissingContent, CidMismatch, TooLarge):
             return False
         return True
@@ -231,7 +245,7 @@ class Verifier(Member):
             return False
         with self.context.metrics.phase("agree"):
             dossier = self._compile(facts, self._evidence(facts, roster))
-            record, model = self._derive(facts, dossier, attempt)
+            record, model = self._derive(facts, dossier, attempt, self.canary_faults(facts, dossier))
             report, data = make_report(facts, dossier, record), encode(model)
         with self.context.metrics.phase("store"):
             store = self.context.store
@@ -251,17 +265,22 @@ class Verifier(Member):
             return fetch_record(self.context.store, artefact.digest)
 
         committed = None if self.context.spec.replay is None else self._committed(facts)
-        return compile_dossier(facts, messages, load, committed)
+        return compile_dossier(facts, messages, load, committed, self._manifests(facts))
+
+    def _manifests(self, facts: RoundFacts) -> Manifests | None:
+        return manifests_of(self.context.store, self.context.spec, facts)
 
     def _committed(self, facts: RoundFacts) -> Committed:
         key = self.view.probe_key(facts.round)
         assert key is not None  # nothing is compiled before the shard is open
         return self.replays(facts, self.inputs(facts, key)).committed
 
-    def _derive(self, facts: RoundFacts, dossier: Dossier, attempt: int) -> tuple[RoundRecord, Parameters]:
-        """The round record and the next model, from evidence and own copies of the updates."""
+    def _derive(
+        self, facts: RoundFacts, dossier: Dossier, attempt: int, faults: frozenset[int]
+    ) -> tuple[RoundRecord, Parameters]:
+        """The round record and the next model, from evidence, verdicts on canaries and own copies of the updates."""
         spec, parent = self.context.spec, self.context.model(facts.parent)
-        outcome = outcome_of(facts, spec, dossier)
+        outcome = outcome_of(facts, spec, dossier, faults)
         weights = integer_weights(facts, spec, outcome.accepted)
         with self.context.metrics.phase("aggregate"):
             updates = self._accepted_updates(facts, outcome.accepted)
@@ -315,7 +334,9 @@ class Verifier(Member):
         record = self._proposed_record(proposal)
         dossier = self._compile(facts, list(record.evidence))
         self._refuse_censorship(facts, dossier)
-        mine, model = self._derive(facts, dossier, proposal.attempt)
+        faults = stated_faults(record)
+        self._refuse_verdicts(facts, dossier, faults)
+        mine, model = self._derive(facts, dossier, proposal.attempt, faults)
         theirs = self._check_model(facts, record, mine, model)
         if theirs != mine:
             names = [n for n in RoundRecord.__dataclass_fields__ if getattr(theirs, n) != getattr(mine, n)]
@@ -334,14 +355,24 @@ class Verifier(Member):
         return RoundRecord.from_bytes(fetch(self.context.store, artefact))
 
     def _refuse_censorship(self, facts: RoundFacts, dossier: Dossier) -> None:
-        """Every revealed observation and opened claim that this node holds must be in the evidence."""
+        """Every revealed observation, opened claim and origin opened in time that this node holds must be in it."""
         inside = {m.key for m in dossier.messages}
-        for kind in (Kind.REVEALED, Kind.CLAIM_OPENED, Kind.CHECKED):
+        for kind in (Kind.REVEALED, Kind.CLAIM_OPENED, Kind.CHECKED, Kind.ORIGIN_OPENED):
             for message in self.heard(facts.round, kind):
                 if message.key in inside or not self._is_here(facts, message):
                     continue
+                if kind is Kind.ORIGIN_OPENED and not self._in_time(facts, message):
+                    continue
                 if kind is Kind.CHECKED or self._rostered(facts, kind, message.node):
                     raise PeerError(f"the proposal leaves out the {kind.value} of node {message.node}")
+
+    def _in_time(self, facts: RoundFacts, opening: Message) -> bool:
+        """Whether an origin was open here when this member checked its peers: a later one could stall proposals."""
+        if not self.context.spec.canary_share or opening.attempt:
+            return False
+        if not self.done(facts.round, "checked"):
+            return True
+        return opening.node in self.recall(facts.round, "checked").get("origins", ())
 
     def _rostered(self, facts: RoundFacts, kind: Kind, node: int) -> bool:
         roster = self._roster(facts)

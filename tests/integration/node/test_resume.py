@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ Run = tuple[Path, dict[str, Any]]
 DEADLINE_S = 120.0
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "node.cli", "simulate", "--json", "--out", str(folder), *SMALL]
+def start(folder: Path, options: Sequence[str] = SMALL) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "node.cli", "simulate", "--json", "--out", str(folder), *options]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )

@@ -67,7 +67,7 @@ def test_roles_and_flags() -> None:
     kinds = {name: ATTACKS.get(name) for name in ATTACKS}
     assert {"copycat", "free_rider", "gaussian", "lazy_verifier", "malformed", "sign_flip", "skip_steps"} <= set(kinds)
     assert {"alie", "ipm", "mimic", "label_flip", "backdoor", "sybil_clones", "sybil_noise", "outlier"} <= set(kinds)
-    assert [name for name in kinds if kinds[name].role == "verifier"] == ["lazy_verifier", "vote_copier"]
+    assert [name for name in kinds if kinds[name].role == "verifier"] == ["lazy_verifier", "leak_taker", "vote_copier"]
     assert [name for name in kinds if kinds[name].skips_work] == ["lazy_verifier"]
     assert [name for name in kinds if kinds[name].copies_commitment] == ["copycat"]
     assert [name for name in kinds if kinds[name].malforms] == ["malformed"]

@@ -11,11 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.audit_rate import MAX_REPUTATION, audit_probability, deterring_probability
-from node.canary import Origin, canary_faults, opened_canaries, plants, without_canaries
+from node.canary import (
+    DECOY_DISTANCE,
+    Origin,
+    Truths,
+    canary_faults,
+    decoy,
+    judged_canaries,
+    opened_canaries,
+    plants,
+    settle_canaries,
+    without_canaries,
+)
 from node.committee import committee_risk
-from node.consensus import Evidence, agree
+from node.consensus import Evidence, Outcome, agree, median_lane
 from node.deterrence import Conduct, Stakes, honest_slashes, simulate_careers, simulate_collusion
 from node.errors import ConfigError
+from node.score import NOT_DUE, REJECTED
 from node.verify import Observation, Reason
 
 ORIGIN = Origin(1, 2, 3, b"m" * 32, True, b"s" * 32)
@@ -34,7 +46,7 @@ def test_an_origin_binds_everything_before_anybody_is_drawn() -> None:
     assert opened_canaries(origins, {3: ORIGIN}) == {3}
     assert opened_canaries(origins, {4: replace(ORIGIN, node=4)}) == frozenset()  # a submission stays one
     assert opened_canaries(origins, {4: replace(ORIGIN, node=4, planted=False)}) == frozenset()
-    changed = {"task": 2, "round": 3, "node": 5, "manifest": b"x" * 32, "planted": False, "salt": b"t" * 32}
+    changed = {"task": 2, "round": 3, "node": 5, "update": b"x" * 32, "planted": False, "salt": b"t" * 32}
     for field, value in changed.items():
         other = replace(ORIGIN, **{field: value})  # type: ignore[arg-type]
         assert other.digest() != ORIGIN.digest()
@@ -88,6 +100,120 @@ def test_a_canary_is_no_work() -> None:
     assert outcome.accepted == (4,)
     assert 3 not in outcome.sketches
     assert without_canaries(evidence, frozenset()) == evidence
+
+
+MEMBERS = (11, 12, 13, 14)
+
+
+def view(votes: tuple[int, ...], sketches: dict[int, int]) -> Observation:
+    rows = {node: row(value, 5) for node, value in sketches.items()}
+    return Observation(votes, dict.fromkeys((1, 2, 3), Reason.ACCEPTED), rows, rows)
+
+
+def evidence_of(views: dict[int, Observation], **changes: object) -> Evidence:
+    found = Evidence(
+        slots={1: 0, 2: 1, 3: 2},
+        verifier_slots={node: slot for slot, node in enumerate(MEMBERS)},
+        seats=dict.fromkeys(MEMBERS, 1),
+        observations=views,
+        claims={node: row(1_000_000 * node, 5) for node in (1, 2, 3)},
+        checks={member: frozenset() for member in views},
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def judge(evidence: Evidence) -> Outcome:
+    return agree(evidence, tau=1e-4, trainer_lanes=3, verifier_lanes=4)
+
+
+TRUE = {1: 1_000_000, 2: 2_000_000, 3: 3_000_000}
+LEAKED = {**TRUE, 2: 2_100_000}
+HONEST, TAKER = view((40_000, 41_000, 42_000), TRUE), view((40_000, 33_792, 42_000), LEAKED)
+
+
+def test_an_opened_canary_keeps_its_lane_and_leaves_model_and_members_scores() -> None:
+    evidence = evidence_of({11: HONEST, 12: HONEST, 13: HONEST, 14: TAKER})
+    plain, found = judge(evidence), settle_canaries(evidence, frozenset({2}), frozenset({14}), judge)
+    assert found.trainer_scores == plain.trainer_scores == (40_000, 41_000, 42_000)
+    assert found.reasons == {1: Reason.ACCEPTED, 2: Reason.CANARY, 3: Reason.ACCEPTED}
+    assert (plain.accepted, found.accepted) == ((1, 2, 3), (1, 3))
+    assert found.member_reasons == {**dict.fromkeys(MEMBERS, Reason.ACCEPTED), 14: Reason.CANARY_FAULT}
+    assert found.verifier_scores[3] == REJECTED
+    assert plain.verifier_scores[3] > REJECTED  # nothing else sees it
+    assert min(found.verifier_scores[:3]) > REJECTED
+    unopened = settle_canaries(evidence, frozenset(), frozenset({14}), judge)
+    assert (unopened.reasons, unopened.member_reasons) == (plain.reasons, plain.member_reasons)
+
+
+def test_lies_of_most_members_do_not_make_the_planter_s_claim_false() -> None:
+    evidence = evidence_of({11: HONEST, 12: TAKER, 13: TAKER, 14: TAKER})
+    assert judge(evidence).reasons[2] is Reason.SKETCH_MISMATCH
+    found = settle_canaries(evidence, frozenset({2}), frozenset({12, 13, 14}), judge)
+    assert found.reasons[2] is Reason.CANARY
+    assert found.trainer_scores[1] == 33_792  # the contract's median counts every signed vote
+    assert found.verifier_scores == (found.verifier_scores[0], REJECTED, REJECTED, REJECTED)
+    assert found.verifier_scores[0] > REJECTED
+
+
+def test_a_canary_that_the_members_reject_stays_rejected_and_convicts_nobody() -> None:
+    poor = view((40_000, REJECTED, 42_000), {1: 1_000_000, 3: 3_000_000})
+    poor = replace(poor, reasons={**poor.reasons, 2: Reason.NEGATIVE_COSINE})
+    evidence = evidence_of({11: poor, 12: poor, 13: poor, 14: TAKER})
+    assert judged_canaries(evidence, frozenset({2, 99})) == frozenset()
+    found = settle_canaries(evidence, frozenset({2}), frozenset({14}), judge)
+    assert found.reasons[2] is Reason.NEGATIVE_COSINE
+    assert found.member_reasons[14] is not Reason.CANARY_FAULT
+
+
+def test_a_member_that_stated_nothing_cannot_be_blamed() -> None:
+    unserved = replace(HONEST, sketches={}, member_sketches={})
+    evidence = evidence_of({11: HONEST, 12: HONEST, 13: HONEST, 14: unserved})
+    found = settle_canaries(evidence, frozenset({2}), frozenset({14, 99}), judge)
+    assert found.member_reasons[14] is Reason.ACCEPTED
+
+
+@given(
+    votes=st.lists(
+        st.tuples(*[st.sampled_from([NOT_DUE, REJECTED, 2, 33_000, 40_000, 65_535])] * 3), min_size=4, max_size=4
+    ),
+    wrong=st.lists(st.booleans(), min_size=4, max_size=4),
+    canaries=st.frozensets(st.integers(1, 4)),
+    faults=st.frozensets(st.sampled_from(MEMBERS)),
+    heavy=st.integers(1, 3),
+)
+def test_no_canary_makes_a_lane_that_the_contract_would_punish(
+    votes: list[tuple[int, ...]], wrong: list[bool], canaries: frozenset[int], faults: frozenset[int], heavy: int
+) -> None:
+    """`Disputes._isWrongScore`: a lane neither REJECTED nor the lower median of the votes slashes all signers."""
+    views = {m: view(v, LEAKED if w else TRUE) for m, v, w in zip(MEMBERS, votes, wrong, strict=True)}
+    evidence = evidence_of(views, seats={**dict.fromkeys(MEMBERS, 1), 11: heavy})
+    found = settle_canaries(evidence, canaries, faults, judge)
+    for slot, lane in enumerate(found.trainer_scores):
+        assert lane in (REJECTED, median_lane(evidence, slot))
+    assert not canaries & set(found.accepted)
+
+
+def test_a_signer_takes_the_proposer_s_word_where_machines_may_differ_and_nowhere_else() -> None:
+    def off(taus: float) -> Observation:
+        return view((1, 1, 1), {2: round(2_000_000 * (1 + taus * 1e-4))})
+
+    views = {11: off(0), 12: off(0.2), 13: off(1.5), 14: off(2.5), 15: off(9)}
+    truth = row(2_000_000, 5)
+    mine = Truths({2: truth}, {m: {2: truth} for m in views}, tau=1e-4)
+    assert mine.faults(views) == {14, 15}
+    assert mine.disputed(views, mine.faults(views)) == frozenset()
+    assert mine.disputed(views, frozenset({13, 15})) == frozenset()  # within a tau of the line
+    assert mine.disputed(views, frozenset({14, 15, 12})) == {12}  # nobody honest is blamed
+    assert mine.disputed(views, frozenset({14})) == {15}  # nor a lie spared
+
+
+def test_a_decoy_is_near_and_wrong_and_secret() -> None:
+    outputs = np.arange(32, dtype=np.float32).reshape(8, 4)
+    leaked = decoy(outputs, 7, round_=1, node=3)
+    distance = float(np.linalg.norm(leaked - outputs) / np.linalg.norm(outputs))
+    assert distance == pytest.approx(DECOY_DISTANCE, rel=1e-3)
+    assert (decoy(outputs, 8, round_=1, node=3) != leaked).any()
+    assert (leaked.shape, leaked.dtype) == (outputs.shape, outputs.dtype)
 
 
 def test_the_deterring_rate_by_hand() -> None:

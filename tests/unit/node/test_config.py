@@ -99,6 +99,7 @@ CHANGED: dict[str, Any] = {
     "settlement": "root",
     "collector": "none",
     "verification": "replay",
+    "canary_rate": "0.05",
     "chain": "http://127.0.0.1:8545",
     "store": "disk:x",
 }
@@ -142,6 +143,20 @@ def test_every_value_changes_the_fingerprint_and_the_folder() -> None:
     assert len({run.fingerprint for run in (DEFAULT, *runs)}) == len(CHANGED) + 1
     assert len({run.default_folder() for run in (DEFAULT, *runs)}) == len(CHANGED) + 1
     assert SimulationConfig().fingerprint == DEFAULT.fingerprint
+
+
+def test_a_run_without_canaries_is_called_what_it_always_was() -> None:
+    assert "canary_rate" not in DEFAULT.to_json()
+    assert SimulationConfig.from_json(DEFAULT.to_json()).canary_rate == "0"
+    assert SimulationConfig.from_json(SimulationConfig(canary_rate="0.2").to_json()).canary_rate == "0.2"
+
+
+@pytest.mark.parametrize("rate", ["1", "0.51", "-0.1", "nan", "inf", "often", ""])
+def test_a_canary_rate_that_is_no_share_is_named_with_the_fix(rate: str) -> None:
+    with pytest.raises(ConfigError, match="share of submissions that are planted") as caught:
+        SimulationConfig(canary_rate=rate)
+    assert repr(rate) in str(caught.value)
+    assert "0.05" in str(caught.value.hint)
 
 
 def test_a_folder_says_task_and_seed() -> None:

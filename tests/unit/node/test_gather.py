@@ -175,6 +175,16 @@ def test_a_manifest_for_something_else_is_a_bad_manifest(store: DiskStore, chang
     assert reason(store, commitment(1, 0, promised)) is Reason.BAD_MANIFEST
 
 
+@pytest.mark.parametrize(("rate", "origin"), [("0.1", None), ("0", b"\x0c" * 32)])
+def test_an_origin_is_there_in_a_task_with_canaries_and_nowhere_else(
+    store: DiskStore, rate: str, origin: bytes | None
+) -> None:
+    spec, other = tiny_spec(canary_rate=rate), tiny_spec(canary_rate="0" if rate != "0" else "0.1")
+    entry = submit(store, origin=origin)
+    assert gathered(store, entry, spec=spec)[0].reason is Reason.BAD_MANIFEST
+    assert gathered(store, entry, spec=other)[0].reason is Reason.ACCEPTED
+
+
 @pytest.mark.parametrize("promised", [b"", b"garbage", b"{}", b"[" * 1_000, manifest(1, DATA).to_bytes() + b" "])
 def test_a_manifest_that_cannot_be_read_is_a_bad_manifest(store: DiskStore, promised: bytes) -> None:
     store.put(promised)

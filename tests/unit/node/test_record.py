@@ -280,3 +280,14 @@ def test_any_changed_byte_is_refused_or_written_back_as_it_was(name: str, data: 
 def test_an_observation_is_not_tied_to_its_votes_by_length() -> None:
     """Length and lanes are a matter for the round's facts; see test_settle."""
     assert ObservationRecord(1, 2, SEED, 3, observation()).to_bytes()
+
+
+@pytest.mark.parametrize("origin", ["", "0c" * 31, "0C" * 32, "zz" * 32, None, 5, []])
+def test_an_origin_is_32_bytes_in_lower_case_hex_or_absent(origin: Any) -> None:
+    planted = manifest(1, b"update", origin=b"\x0c" * 32)
+    data = planted.to_bytes()
+    assert Manifest.from_bytes(data) == planted
+    assert b"origin" not in BYTES["manifest"]
+    assert Manifest.from_bytes(BYTES["manifest"]).origin is None
+    refused("manifest", tampered(data, lambda body: body.update(origin=origin)))
+    refused("round", tampered(BYTES["round"], lambda body: body.update(origin="0c" * 32)))

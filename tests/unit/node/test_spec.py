@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import fields
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -118,6 +119,7 @@ def test_every_field_changes_the_bytes() -> None:
         "probe": (SHARD,),
         "collector": "none",
         "sketch_rows": 24,
+        "canary_rate": "0.1",
         "profiles": ("permuted",),
         "calibration": (Level("output", "0", "0.1", 1, 0, 1, 0),),
         "replay": ReplayPlan(4, 2, 7, (PublicShard(Artefact(b"\x0b" * 32, 9), 3),)),
@@ -129,6 +131,25 @@ def test_every_field_changes_the_bytes() -> None:
         value = composite[name] if name in composite else plain + (1 if isinstance(plain, int) else "1")
         written.add(tiny_spec(**{name: value}).to_bytes())
     assert len(written) == 1 + len(names)
+
+
+def test_a_task_without_canaries_has_the_bytes_that_it_always_had() -> None:
+    assert b"canary" not in DATA
+    assert (SPEC.canary_share, tiny_spec(canary_rate="0.0").canary_share) == (0, 0)
+    planted = tiny_spec(canary_rate="0.25")
+    assert planted.canary_share == Fraction(1, 4)
+    assert TaskSpec.from_bytes(planted.to_bytes()) == planted
+    with pytest.raises(ConfigError, match="canonical"):  # one spelling
+        TaskSpec.from_bytes(tampered(DATA, lambda body: body.update(canary_rate="0")))
+
+
+@pytest.mark.parametrize("rate", ["0.51", "1", "-0.1", "nan", "1e400", "x", "", 0.1, 1, None, [], True])
+def test_a_canary_rate_is_a_share_and_a_string(rate: Any) -> None:
+    with pytest.raises(ConfigError, match=r"share of submissions that are planted, got") as caught:
+        tiny_spec(canary_rate=rate)
+    assert caught.value.hint
+    with pytest.raises(ConfigError):
+        TaskSpec.from_bytes(tampered(DATA, lambda body: body.update(canary_rate=rate)))
 
 
 def test_a_replay_plan_survives_and_refuses_nonsense() -> None:
@@ -211,7 +232,7 @@ def test_an_older_or_newer_version_is_named() -> None:
         assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", sorted(set(TaskSpec.__dataclass_fields__) - {"version"}))
+@pytest.mark.parametrize("name", sorted(set(TaskSpec.__dataclass_fields__) - {"version", "canary_rate"}))
 def test_a_missing_field_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=f"wrong fields: \\['{name}'\\]"):
         TaskSpec.from_bytes(remove(name))
