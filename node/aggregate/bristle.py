@@ -44,6 +44,18 @@ def certainty(f1: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(0.0, f1.mean(axis=1) - f1.std(axis=1)))
 
 
+def f1_scores(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """(k, classes) in [0, 1]: 2 TP / (2 TP + FP + FN) a class, of `predicted` (k, m) against `labels` (m,).
+
+    0 for a class that is neither there nor predicted.
+    """
+    names = np.arange(classes)[:, None]
+    found, there = predicted[:, None, :] == names, labels == names
+    hits = (found & there).sum(axis=-1)
+    either = found.sum(axis=-1) + there.sum(axis=-1)
+    return np.asarray(np.divide(2.0 * hits, either, out=np.zeros(hits.shape), where=either > 0), dtype=np.float64)
+
+
 def class_weights(
     own_f1: NDArray[np.float64], peer_f1: NDArray[np.float64], familiar: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
