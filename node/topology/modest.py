@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
-from itertools import groupby
-from typing import Protocol
 
 import numpy as np
 
@@ -30,6 +28,7 @@ from node.seeds import derive_bytes, derive_seed
 from node.spec import TaskSpec
 from node.topology.sampled import WINDOW, Entry, aggregators, aggregators_agree, enough, merge, order, sample
 from node.topology.schedule import Presence, Schedule
+from node.topology.training import Trainers, train_each
 from node.weight import WEIGHTINGS
 from node.weight.participation import PARTICIPATIONS, Arrival
 
@@ -50,18 +49,6 @@ class Fault(StrEnum):
     """Sends each aggregator another update."""
     LIES = "lies"
     """As an aggregator computes another step; as a holder of the model pushes another one."""
-
-
-class Trainers(Protocol):
-    """Local training of some nodes; see `node.matrix.learner.Learner`."""
-
-    epochs: int
-
-    def updates(
-        self, models: FloatArray, round_: int, *, nodes: Sequence[int] | None = None, epochs: int | None = None
-    ) -> FloatArray:
-        """(m, d) float32: what the epochs of `nodes` add to `models`, (d,) shared or (m, d)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -246,14 +233,11 @@ class Sampled:
 
     def _work(self, done: SampledRound, base: FloatArray, members: Sequence[int]) -> list[Work]:
         """What comes in this round: the members' work that is in time, and earlier work where late work is taken."""
-        started = [(self._presence(node, done.round).epochs or self._trainers.epochs, node) for node in members]
-        for epochs, group in groupby(sorted(started), key=lambda pair: pair[0]):
-            nodes = [node for _, node in group]
-            rows = self._trainers.updates(base, done.round, nodes=nodes, epochs=epochs)
-            for node, row in zip(nodes, rows, strict=True):
-                update = np.full_like(row, np.nan) if self._faults.get(node) is Fault.BROKEN else row
-                due = done.round + self._presence(node, done.round).delay
-                self._pending.append(Work(node, done.round, due, epochs, update))
+        epochs = {node: self._presence(node, done.round).epochs or self._trainers.epochs for node in members}
+        for node, row in train_each(self._trainers, base, done.round, epochs).items():
+            update = np.full_like(row, np.nan) if self._faults.get(node) is Fault.BROKEN else row
+            due = done.round + self._presence(node, done.round).delay
+            self._pending.append(Work(node, done.round, due, epochs[node], update))
         ready = [work for work in self._pending if work.due <= done.round]
         self._pending = [work for work in self._pending if work.due > done.round]
         taken = [work for work in ready if work.started == done.round or self._participation.late]
