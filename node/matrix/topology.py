@@ -106,7 +106,7 @@ class Field:
 TOPOLOGIES: Registry[Callable[[Setting, Field, Tick], Outcome]] = Registry("topology")
 
 
-def run(setting: Setting, tick: Tick = lambda done, total: None) -> Outcome:
+def run_setting(setting: Setting, tick: Tick = lambda done, total: None) -> Outcome:
     """Train to the end and measure. Raises ConfigError for a setting that makes no sense, UnknownName for a name."""
     topology = TOPOLOGIES.get(setting.topology)
     for name in ("nodes", "rounds", "epochs", "hidden"):
