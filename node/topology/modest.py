@@ -157,7 +157,7 @@ class Sampled:
 
     def deliver(self, round_: int) -> None:
         """Give the newest model to every living node, as an ending; its holders share the sending."""
-        here = [node for node in range(self.setting.nodes) if self._presence(node, round_).there]
+        here = self._there(round_)
         newest = max((self.held[node] for node in here), key=lambda held: held[0], default=self.held[0])
         holders = [node for node in here if self.held[node][0] == newest[0]]
         for place, node in enumerate(node for node in here if node not in holders):
@@ -179,18 +179,21 @@ class Sampled:
     def _answering(self, round_: int) -> list[int]:
         """Who answers a ping: there, and not at work on an earlier round's model, nor just handing that in."""
         busy = {work.node for work in self._pending}
-        return [n for n in range(self.setting.nodes) if n not in busy and self._presence(n, round_).there]
+        return [node for node in self._there(round_) if node not in busy]
+
+    def _there(self, round_: int) -> list[int]:
+        return [node for node in range(self.setting.nodes) if self._presence(node, round_).there]
 
     def _sampled(self, done: SampledRound, beacon: bytes) -> tuple[list[int], SampledRound]:
         """Who pushes the model, and the sample. The holders exchange views first, so that all draw the same one."""
-        here = self._answering(done.round)
+        here = self._there(done.round)  # who is at work can still push
         newest = max((self.held[node][0] for node in here), default=0)
         pushers = [node for node in here if self.held[node][0] == newest][: self.setting.aggregators]
         view: dict[int, Entry] = {}
         for node in pushers:
             view = merge(view, self.views[node])
             self._count(node, (len(pushers) - 1) * len(self.views[node]) * ENTRY_BYTES)
-        chosen = sample(view, done.round, beacon, size=self.setting.size, alive=here)
+        chosen = sample(view, done.round, beacon, size=self.setting.size, alive=self._answering(done.round))
         asked = order(view, done.round, beacon)
         asked = asked[: asked.index(chosen[-1]) + 1]
         self._count(pushers[0], len(asked) * PING_BYTES)

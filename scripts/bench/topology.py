@@ -41,7 +41,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "mean, frozen trunk": {"mixing": "mean", "frozen": True},
     "bristle (frozen trunk)": {"mixing": "bristle"},
 }
-WIDE = Setting(graph="geometric:0.2", mixing="mean", nodes=99, rounds=40, partition="dirichlet:0.5")
+WIDE = Setting(graph="geometric:0.2", mixing="mean", nodes=99, rounds=30, partition="dirichlet:0.5")
 ROUTES: dict[str, dict[str, Any]] = {
     "gossip": {"topology": "gossip"},
     "sampled, 13 of 99": {"topology": "sampled"},
@@ -54,7 +54,7 @@ SCHEDULE = "random:0.5+slow:0.3+uneven:3"
 
 def measure(*, quick: bool) -> dict[str, Any]:
     """Everything, as docs/topology.json keeps it."""
-    base = Setting(nodes=20, rounds=3 if quick else 15)
+    base = Setting(nodes=20, rounds=3 if quick else 12)
     graphs, seeds = (GRAPHS[:1], (1,)) if quick else (GRAPHS, (1, 2))
     wide = replace(WIDE, rounds=12) if quick else WIDE
     cells = [(g, a, s) for g in graphs for a in ALPHAS for s in STRATEGIES]
@@ -71,7 +71,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
         accuracy = [{"graph": g, "alpha": a, "strategy": s, **cell(g, a, s)} for g, a, s in cells]
     routes = {name: run_setting(replace(wide, **change)) for name, change in ROUTES.items()}
     dying = replace(wide, topology="sampled", rounds=KILLED_AT + 9, schedule=f"kill:{KILLED_AT}:{LOST}")
-    partial = replace(base, topology="sampled", schedule=SCHEDULE, rounds=3 if quick else 30)
+    partial = replace(base, topology="sampled", schedule=SCHEDULE, rounds=3 if quick else 20)
     return {
         "accuracy": accuracy,
         "rounds": base.rounds,
