@@ -1,6 +1,6 @@
 """Accuracy of every gossip strategy by graph, what is sent, and what happens when four fifths of the nodes die at once.
 
-About two minutes on a free core; `--quick` (one graph, one seed, few rounds) under one. `--docs` writes
+Under two minutes on a free core; `--quick`: one graph, one seed, few rounds. `--docs` writes
 docs/topology.md, .png and .json.
 """
 
@@ -176,7 +176,8 @@ bytes are counted where the loops send them, views, pings and digests among them
 
 {results["nodes"]} nodes, {results["rounds"]} rounds, seeds {", ".join(map(str, results["seeds"]))}: mean test accuracy
 over nodes (worst node of any seed). Nobody attacks here: attacks are what `scripts/bench/sybil.py` measures. A frozen
-trunk is trained on the public part of the data beforehand and never sent; compare `bristle` with `mean` over it.
+trunk is trained on the public part of the data beforehand and never sent; compare `bristle` with `mean` over it. Where a node
+has few classes (0.1), neighbours share none of them, and Bristle has nothing to measure them by.
 
 {tables}
 
@@ -197,8 +198,8 @@ model before: {dead["before"]:.3f}; after that round: {dead["after"]:.3f}; at th
 
 ## Who is there when
 
-Sampled, `{SCHEDULE}`: each node there by its own chance, half on average; three in ten late by one to three rounds; one
-to three epochs each. Late work is dropped by `uniform` and `fedau`.
+Sampled, `{SCHEDULE}`: each node there by its own chance, half on average;
+three in ten late by one to three rounds; one to three epochs each. Late work is dropped by `uniform` and `fedau`.
 
 {table(["participation", "accuracy", "rounds completed"], partial)}
 """
