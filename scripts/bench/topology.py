@@ -176,8 +176,8 @@ bytes are counted where the loops send them, views, pings and digests among them
 
 {results["nodes"]} nodes, {results["rounds"]} rounds, seeds {", ".join(map(str, results["seeds"]))}: mean test accuracy
 over nodes (worst node of any seed). Nobody attacks here: attacks are what `scripts/bench/sybil.py` measures. A frozen
-trunk is trained on public data beforehand and never sent; compare `bristle` with `mean` over it. At 0.1 a node has few classes,
-neighbours share none of them, and Bristle has nothing to measure them by.
+trunk is trained on public data beforehand and never sent; compare `bristle` with `mean` over it. At 0.1 a node has few
+classes, neighbours share none of them, and Bristle has nothing to measure them by.
 
 {tables}
 
