@@ -21,14 +21,17 @@ def robust_step(
     rule: Aggregator,
     f: float,
     history: FloatArray | None = None,
+    factors: NDArray[np.float64] | None = None,
     seed: bytes = b"",
 ) -> FloatArray:
     """(d,) float32: the step that `updates` (n, d) float32 of `weights` (n,) > 0 make together.
 
     Clipped first, so that no length can hide or buy anything; then the weighting's discount, then `rule` against the
-    weight fraction `f`; `seed`, the round's beacon, feeds what a rule draws. Equal bytes for
-    equal rows in equal order. Raises what `rule` raises.
+    weight fraction `f`; `seed`, the round's beacon, feeds what a rule draws. `factors` (n,) > 0, of participation,
+    multiply the weights only after the clip, whose bound they are not to move. Equal bytes for equal rows in equal
+    order. Raises what `rule` raises.
     """
     clipped = clip_to_median_norm(updates, weights)
-    shares = weighting.shares(clipped, weights, history=history)
+    weighed = weights if factors is None else weights * factors
+    shares = weighting.shares(clipped, weighed, history=history)
     return rule(clipped, shares, f=f, seed=seed)

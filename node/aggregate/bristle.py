@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from node.data import FloatArray
 
 FAMILIAR_FLOOR = -100.0
+BEST = 3
+"""phi: how many of the familiar classes a peer is measured by, its best ones."""
 
 
 def prioritise(
@@ -44,26 +46,44 @@ def certainty(f1: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(0.0, f1.mean(axis=1) - f1.std(axis=1)))
 
 
+def f1_scores(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """(k, classes) in [0, 1]: 2 TP / (2 TP + FP + FN) a class, of `predicted` (k, m) against `labels` (m,).
+
+    0 for a class that is neither there nor predicted.
+    """
+    names = np.arange(classes)[:, None]
+    found, there = predicted[:, None, :] == names, labels == names
+    hits = (found & there).sum(axis=-1)
+    either = found.sum(axis=-1) + there.sum(axis=-1)
+    return np.asarray(np.divide(2.0 * hits, either, out=np.zeros(hits.shape), where=either > 0), dtype=np.float64)
+
+
 def class_weights(
-    own_f1: NDArray[np.float64], peer_f1: NDArray[np.float64], familiar: NDArray[np.bool_]
+    own_f1: NDArray[np.float64], peer_f1: NDArray[np.float64], familiar: NDArray[np.bool_], *, best: int = BEST
 ) -> NDArray[np.float64]:
     """(k, classes) weights in [0, 6] of the peers' columns, the own one counting 1.
 
     `own_f1` (classes,) and `peer_f1` (k, classes) in [0, 1], measured on the own test samples; only entries of
-    `familiar` (classes,) classes are used, those that there are samples of, at least one. With d = 10 |own - peer| the
-    score is d^(3 + own) for the better peer and -d^(4 + own) for the worse, at least -100; the weight max(0, 10
+    `familiar` (classes,) classes are used, those that there are samples of, at least one, and of these each peer's
+    `best` ones: who learns from other classes is not to be judged by what it has never seen. With d = 10 |own - peer|
+    the score is d^(3 + own) for the better peer and -d^(4 + own) for the worse, at least -100; the weight max(0, 10
     sigmoid(score / 100) - 4) x certainty: about 1 at equal skill, 0 from a deficit of a quarter on. All other
-    classes get one weight a peer, from the sum of the unbounded scores. Raises ValueError if no class is familiar.
+    classes get one weight a peer, from the sum of the unbounded scores. So a peer that is good at three classes is
+    believed in those it cannot be measured in: poison there is bounded by its weight alone. Raises ValueError if no
+    class is familiar.
     """
     if not familiar.any():
         raise ValueError("no class is familiar: there is nothing to measure a peer by")
-    own, peers = own_f1[familiar], peer_f1[:, familiar]
-    gap = 10 * np.abs(peers - own)
-    scores = np.where(peers >= own, gap ** (3 + own), -(gap ** (4 + own)))
-    sure = certainty(peers)[:, None]
     weights = np.empty(peer_f1.shape)
-    weights[:, familiar] = _curve(np.maximum(scores, FAMILIAR_FLOOR)) * sure
-    weights[:, ~familiar] = _curve(scores.sum(axis=1, keepdims=True)) * sure
+    known = np.flatnonzero(familiar)
+    for row, f1 in zip(weights, peer_f1, strict=True):
+        measured = known[np.argsort(-f1[known], kind="stable")[:best]]
+        own, peer = own_f1[measured], f1[measured]
+        gap = 10 * np.abs(peer - own)
+        scores = np.where(peer >= own, gap ** (3 + own), -(gap ** (4 + own)))
+        sure = certainty(peer[None])
+        row[:] = _curve(scores.sum(keepdims=True)) * sure
+        row[measured] = _curve(np.maximum(scores, FAMILIAR_FLOOR)) * sure
     return weights
 
 

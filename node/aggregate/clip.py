@@ -17,5 +17,5 @@ def clip_to_median_norm(updates: NDArray[np.float32], weights: NDArray[np.float6
     """
     norms = np.array([float(np.linalg.norm(row.astype(np.float64))) for row in updates])
     bound = float(weighted_median(norms[:, None].astype(np.float32), weights)[0])
-    scales = np.where(norms > bound, bound / np.maximum(norms, np.finfo(np.float64).tiny), 1.0)
+    scales = np.divide(bound, norms, out=np.ones_like(norms), where=norms > bound)
     return np.asarray(updates * scales[:, None].astype(np.float32), dtype=np.float32)

@@ -24,6 +24,7 @@ from node.cli import (
     run_node,
     simulate,
     tasks,
+    topology,
 )
 from node.committee import CommitteeWarning
 from node.errors import NodeError, UnknownName
@@ -33,6 +34,7 @@ COMMANDS = {
     "simulate": simulate,
     "calibrate": calibrate,
     "matrix": matrix,
+    "topology": topology,
     "deploy": deploy,
     "tasks": tasks,
     "node": run_node,

@@ -71,7 +71,7 @@ class Result:
 def run_cell(setting: Setting, cell: Cell) -> Result:
     """Train to the end and measure. Deterministic; the attackers are the last of the trainers."""
     kind = cell.kind
-    parts = _data(setting.task, cell.seed)
+    parts = data_of(setting.task, cell.seed)
     shards = list(_shards(setting.task, setting.trainers, cell.partition, cell.seed))
     honest_count = setting.trainers - setting.attackers
     if kind is not None:
@@ -138,13 +138,14 @@ def _forge(
 
 
 @lru_cache(maxsize=4)
-def _data(task: str, seed: int) -> Split:
+def data_of(task: str, seed: int) -> Split:
+    """The task's data in three parts, the same for every run of a seed."""
     data = TASKS.get(task).load({})
     return split(data, seed=derive_seed(seed, "split"), probe_fraction=PROBE_FRACTION, test_fraction=TEST_FRACTION)
 
 
 @lru_cache(maxsize=8)
 def _shards(task: str, trainers: int, how: str, seed: int) -> Sequence[Dataset]:
-    train = _data(task, seed).train
+    train = data_of(task, seed).train
     parts = partition(train.y, trainers, how, seed=derive_seed(seed, "partition"))
     return tuple(train.subset(part) for part in parts)

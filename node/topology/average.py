@@ -1,10 +1,10 @@
-"""Averages of models that trained apart: variance-corrected, one final merge, several gossip steps; and sharpness-aware
-local steps (DFedSAM).
+"""Averages of models that trained apart: variance-corrected, one final merge, Metropolis weights; and where DFedSAM
+takes its gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from node.data import FloatArray
 from node.model import Layout
 from node.topology.graph import Graph
-
-Gradient = Callable[[FloatArray, int], FloatArray]
-"""(model (d,), step) -> gradient (d,) float32 of that step's batch."""
 
 
 def variance_corrected(models: FloatArray, layout: Layout, *, own: float = 0.0) -> FloatArray:
@@ -37,26 +34,28 @@ def variance_corrected(models: FloatArray, layout: Layout, *, own: float = 0.0) 
     return np.asarray(own * models[0] + (1 - own) * average, dtype=np.float32)
 
 
-def metropolis(graph: Graph) -> NDArray[np.float64]:
-    """(n, n) float64 symmetric, doubly stochastic: w_ij = 1 / (1 + max degree of i and j), the rest on the diagonal.
+def metropolis_share(own: int, other: int) -> float:
+    """w_ij = 1 / (1 + max degree of i and j) (Xiao and Boyd 2004); what is left of 1 stays with oneself."""
+    return 1 / (1 + max(own, other))
 
-    (Xiao and Boyd 2004.) So repeated mixing leads to the plain mean.
-    """
+
+def metropolis(graph: Graph) -> NDArray[np.float64]:
+    """(n, n) float64 symmetric, doubly stochastic matrix of the shares, so that repeated mixing leads to the mean."""
     weights = np.zeros((len(graph), len(graph)))
     for node, neighbours in enumerate(graph):
         for other in neighbours:
-            weights[node, other] = 1 / (1 + max(len(neighbours), len(graph[other])))
+            weights[node, other] = metropolis_share(len(neighbours), len(graph[other]))
         weights[node, node] = 1 - weights[node].sum()
     return weights
 
 
-def gossip_steps(models: FloatArray, graph: Graph, *, times: int = 1) -> FloatArray:
-    """(n, d) float32: `times` exchanges with the Metropolis weights. More than one is DFedSAM-MGS (Shi et al. 2023)."""
-    mixed = models.astype(np.float64)
-    weights = metropolis(graph)
-    for _ in range(times):
-        mixed = weights @ mixed
-    return np.asarray(mixed, dtype=np.float32)
+def contraction(graph: Graph) -> float:
+    """lambda in [0, 1]: the second largest modulus of an eigenvalue of the gossip matrix.
+
+    One exchange shrinks the models' distance from their mean by it at least, Q exchanges by lambda^Q (DFedSAM-MGS).
+    """
+    moduli = np.sort(np.abs(np.linalg.eigvalsh(metropolis(graph))))
+    return float(moduli[-2]) if len(moduli) > 1 else 0.0
 
 
 def final_merge(models: FloatArray, weights: Sequence[float] | None = None) -> FloatArray:
@@ -65,15 +64,12 @@ def final_merge(models: FloatArray, weights: Sequence[float] | None = None) -> F
     return np.asarray((shares / shares.sum()) @ models.astype(np.float64), dtype=np.float32)
 
 
-def sharpness_aware(model: FloatArray, gradient: Gradient, *, steps: int, rate: float, radius: float) -> FloatArray:
-    """(d,) float32: K steps y <- y - rate g(y + radius g(y)/|g(y)|), both on one batch (DFedSAM, algorithm 1).
+def ascent(gradients: FloatArray, radius: float) -> FloatArray:
+    """(n, d) float32: radius g / |g| a row of `gradients` (n, d), where DFedSAM looks for the gradient of its step.
 
-    `radius` 0 is plain SGD. A vanishing gradient is not scaled up.
+    y <- y - rate g(y + ascent), both gradients on one batch (Shi et al. 2023, algorithm 1). A vanishing gradient is not
+    scaled up.
     """
-    state = np.array(model, dtype=np.float32)
-    for step in range(steps):
-        first = gradient(state, step)
-        length = float(np.linalg.norm(first.astype(np.float64)))
-        ahead = state + np.float32(radius / length) * first if length > 0 else state
-        state = np.asarray(state - np.float32(rate) * gradient(ahead, step), dtype=np.float32)
-    return state
+    lengths = np.linalg.norm(gradients.astype(np.float64), axis=1, keepdims=True)
+    scales = np.divide(radius, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return np.asarray(gradients * scales.astype(np.float32), dtype=np.float32)

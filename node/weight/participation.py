@@ -1,4 +1,4 @@
-"""Weights for partial and late participation: FedAU with a cap, FedFix, and anarchic averages. Arrays in, arrays out.
+"""Weights for partial and late participation, by name: FedAU with a cap, FedFix, and anarchic averages.
 
 A rule that makes up for rare participation gives whoever shows up every K rounds K votes, so an attacker with many
 identities would rest them. So every factor here is capped, multiplies a weight that stake has bounded already, and is
@@ -7,12 +7,14 @@ applied after the norm clip. Nobody is waited for: who is not there has weight 0
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from node.data import FloatArray
+from node.registry import Registry
 
 CAP = 4.0
 """The most that rare participation can multiply a weight by."""
@@ -60,14 +62,94 @@ def fedfix(trained_s: NDArray[np.float64], period_s: float, *, cap: float = CAP)
     return np.minimum(np.ceil(trained_s / period_s), cap)
 
 
-def anarchic_step(arrived: FloatArray, steps: NDArray[np.int64]) -> FloatArray:
-    """(d,) float32: the mean over arrivals of each one's update per local step (anarchic federated averaging, AFA-CD).
+def anarchic_scales(epochs: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n,) float64: what each update is multiplied by so that it counts by its rate (anarchic averaging, AFA-CD).
 
-    `arrived` (m, d) float32, whatever model they started from; `steps` (m,) >= 1 local steps each took, at its own
-    choice. Scaled by the mean number of steps, so that equal counts give the plain mean. Raises ValueError for a count
-    below 1.
+    Who arrives has taken `epochs` (n,) >= 1 local ones, at its own choice, from whatever model; its update over its
+    own count, times the mean count: equal counts give 1. A count that is understated lengthens the update, which the
+    norm clip then cuts. Raises ValueError for a count below 1.
     """
-    if len(arrived) != len(steps) or not len(steps) or not (steps >= 1).all():
-        raise ValueError("every arrival has taken at least one step")
-    rates = arrived.astype(np.float64) / steps[:, None]
-    return np.asarray(rates.mean(axis=0) * steps.mean(), dtype=np.float32)
+    if not len(epochs) or not (epochs >= 1).all():
+        raise ValueError("every arrival has taken at least one epoch")
+    return np.asarray(epochs.mean() / epochs, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Work that has come in: by whom, how many rounds after the one whose model it started from, of how many epochs."""
+
+    node: int
+    age: int = 0
+    epochs: int = 1
+
+
+class Participation(Protocol):
+    """How arrivals of a round count against one another. What it remembers is public: who arrived when."""
+
+    late: bool
+    """Whether work on an earlier round's model is still taken."""
+
+    def factors(self, arrivals: Sequence[Arrival]) -> NDArray[np.float64]:
+        """(n,) float64 in [1, CAP]: what the weight of each is multiplied by."""
+        ...
+
+    def scales(self, arrivals: Sequence[Arrival]) -> NDArray[np.float64]:
+        """(n,) float64 > 0: what the update of each is multiplied by, before the clip."""
+        ...
+
+    def record(self, present: set[int], asked: set[int]) -> None:
+        """Close a round: whose work was used, of all that were asked for some."""
+        ...
+
+
+class Uniform:
+    """Who is there in time counts once; late work is dropped."""
+
+    late = False
+
+    def factors(self, arrivals: Sequence[Arrival]) -> NDArray[np.float64]:
+        return np.ones(len(arrivals))
+
+    def scales(self, arrivals: Sequence[Arrival]) -> NDArray[np.float64]:
+        return np.ones(len(arrivals))
+
+    def record(self, present: set[int], asked: set[int]) -> None:
+        return
+
+
+class Gaps(Uniform):
+    """FedAU: by the mean gap between one's participations, capped."""
+
+    def __init__(self) -> None:
+        self._gaps = FedAU()
+
+    def factors(self, arrivals: Sequence[Arrival]) -> NDArray[np.float64]:
+        return self._gaps.factors([arrival.node for arrival in arrivals])
+
+    def record(self, present: set[int], asked: set[int]) -> None:
+        self._gaps.record(present, asked)
+
+
+class Ages(Uniform):
+    """FedFix: late work is taken at the next round, and counts once for every round that it took, capped."""
+
+    late = True
+
+    def factors(self, arrivals: Sequence[Arrival]) -> NDArray[np.float64]:
+        return fedfix(np.array([arrival.age + 1.0 for arrival in arrivals]), 1.0)
+
+
+class Anarchic(Uniform):
+    """Anarchic averaging: any work at any time, of any number of epochs, by its rate."""
+
+    late = True
+
+    def scales(self, arrivals: Sequence[Arrival]) -> NDArray[np.float64]:
+        return anarchic_scales(np.array([arrival.epochs for arrival in arrivals], dtype=np.int64))
+
+
+PARTICIPATIONS: Registry[Callable[[], Participation]] = Registry("participation")
+PARTICIPATIONS.register("uniform")(Uniform)
+PARTICIPATIONS.register("fedau")(Gaps)
+PARTICIPATIONS.register("fedfix")(Ages)
+PARTICIPATIONS.register("anarchic")(Anarchic)

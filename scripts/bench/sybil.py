@@ -1,4 +1,4 @@
-"""What Sybils gain, measured: a stake split over many identities, attack edges in a gossip graph, and mass failure.
+"""What Sybils gain, measured: a stake split over many identities, and attack edges in a gossip graph.
 
 Some minutes; `--quick` (fewer counts and rounds) under one. `--docs` writes docs/sybil.md, docs/sybil.png and
 docs/sybil.json.
@@ -17,13 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from node.matrix.sybil import COUNTS, DISGUISES, MIXED, NODES, PHIS, edge_run, split_sweep
-from node.topology.graph import graph_of
-from node.topology.sampled import WINDOW, Entry, aggregators, sample
+from node.matrix.sybil import COUNTS, DISGUISES, MIXED, PHIS, edge_run, split_sweep
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SPLIT_BOUND, ACCURACY_BOUND = 1.02, 0.02
-SAMPLE, AGGREGATORS, KILLED = 13, 3, 0.8
 
 
 def measure(*, quick: bool, workers: int) -> dict[str, Any]:
@@ -38,35 +35,7 @@ def measure(*, quick: bool, workers: int) -> dict[str, Any]:
     edges = {
         mixing: {str(phi): row for (m, phi), row in zip(pairs, found, strict=True) if m == mixing} for mixing in MIXED
     }
-    return {"splits": splits, "edges": edges, "rounds": rounds, "failure": failure(), "traffic": traffic()}
-
-
-def failure() -> dict[str, Any]:
-    """Four fifths of the nodes die between two rounds; whether the next sample and its aggregators come about."""
-    view = {node: Entry(10, 1, True) for node in range(NODES)}
-    beacon = bytes(range(32))
-    before = sample(view, 10, beacon, size=SAMPLE, alive=view)
-    dead = {node for node in view if node % 5}
-    alive = set(view) - dead
-    after = sample(view, 11, beacon, size=SAMPLE, alive=alive)
-    return {
-        "nodes": NODES,
-        "killed": len(dead),
-        "of the last sample": len(dead & set(before)),
-        "sampled": len(after),
-        "aggregators": len(aggregators(after, AGGREGATORS)),
-    }
-
-
-def traffic() -> dict[str, float]:
-    """Models sent a node and round: gossip sends one an edge and direction; of a sample each sends one an aggregator.
-
-    Each aggregator sends the new model to the next sample; averaged over all nodes.
-    """
-    graph = graph_of("geometric:0.2", NODES, seed=1)
-    gossip = sum(map(len, graph)) / NODES
-    sampled = SAMPLE * AGGREGATORS * 2 / NODES
-    return {"gossip": gossip, "sampled": sampled, "ratio": gossip / sampled, "window": WINDOW}
+    return {"splits": splits, "edges": edges, "rounds": rounds}
 
 
 def checks(results: dict[str, Any]) -> list[dict[str, Any]]:
@@ -118,13 +87,6 @@ edges a node; 0 is no attack, whose success is plain error, so differences below
 
 {edges}
 
-## Mass failure and traffic
-
-{killed} of {nodes} nodes die at once, {lost} of the last sample among them. The next round has a sample of {sampled}
-and {aggregators} aggregators.
-
-Models sent a node and round: gossip {gossip:.2f}, sampled {sample:.2f}: {ratio:.1f} times less (published: 3 to 14).
-
 ## What was promised
 
 | | got | limit | |
@@ -135,7 +97,6 @@ Models sent a node and round: gossip {gossip:.2f}, sampled {sample:.2f}: {ratio:
 
 def page(results: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    fail, sent = results["failure"], results["traffic"]
     splits = [
         f"| {name} | {row['count']} | "
         + " | ".join(f"{row[key] / rows[0][key]:.3f}" for key in ("weight", "movement", "reward"))
@@ -157,14 +118,6 @@ def page(results: dict[str, Any]) -> str:
         edges="\n".join(edges),
         checks="\n".join(promised),
         rounds=results["rounds"],
-        killed=fail["killed"],
-        nodes=fail["nodes"],
-        lost=fail["of the last sample"],
-        sampled=fail["sampled"],
-        aggregators=fail["aggregators"],
-        gossip=sent["gossip"],
-        sample=sent["sampled"],
-        ratio=sent["ratio"],
     )
 
 

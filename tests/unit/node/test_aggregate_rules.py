@@ -327,6 +327,9 @@ def test_bristle_weights_by_hand() -> None:
     assert weights[3][0] == 0
     assert weights[3][2] == 0  # bad in one class: no say in classes that cannot be tested
     assert certainty(np.array([[0.0, 1.0]])).tolist() == [0.0]
+    specialist = class_weights(np.full(4, 0.8), np.array([[0.8, 0.8, 0.0, 0.8]]), np.ones(4, bool))
+    np.testing.assert_allclose(specialist, 0.8)  # measured by its best three; in the fourth as in any unknown class
+    assert class_weights(np.full(4, 0.8), np.array([[0.8, 0.8, 0.0, 0.8]]), np.ones(4, bool), best=4).max() < 0.5
     best = class_weights(np.array([0.0]), np.array([[1.0]]), np.array([True]))
     np.testing.assert_allclose(best, 6.0, rtol=1e-3)
     with pytest.raises(ValueError, match="no class is familiar"):
