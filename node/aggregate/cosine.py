@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from node.aggregate.machine import F32, F64, Emitter
+from node.machine import F32, F64, Emitter
 from node.aggregate.network import (
     ARGUMENTS,
     D4,

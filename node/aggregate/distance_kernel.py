@@ -19,7 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from node.aggregate.machine import F32, F64, Emitter, Value
+from node.machine import F32, F64, Emitter, Value
 from node.data import FloatArray
 
 CHUNK = 512

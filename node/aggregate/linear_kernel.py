@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from node.aggregate.machine import F32, F64, INT, Emitter
+from node.machine import F32, F64, INT, Emitter
 from node.data import FloatArray
 
 PANEL = 512

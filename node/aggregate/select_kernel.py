@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from node.aggregate.machine import F32, F64, INT, Emitter, Value
+from node.machine import F32, F64, INT, Emitter, Value
 from node.aggregate.network import (
     ARGUMENTS,
     D4,

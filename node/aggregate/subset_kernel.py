@@ -17,7 +17,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from node.aggregate.linear_kernel import buffers
-from node.aggregate.machine import F32, INT, Emitter
+from node.machine import F32, INT, Emitter
 from node.data import FloatArray
 
 GROUP, WIDTH, HEIGHT = 4, 16, 4

@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from node.sketch.tally import tally
+
 Sketch = NDArray[np.int32]
 
 K = 16
@@ -61,16 +63,8 @@ def projections(u: NDArray[Any] | Iterable[Any], *, seed: bytes, k: int) -> NDAr
     check_rows(k)
     width = k // 8
     sums = np.zeros((width, 256), dtype=np.float64)
-    # Kept from chunk to chunk: fresh pages for each would cost as much as the sums.
-    values, bins = np.empty(CHUNK, dtype=np.float64), np.empty(CHUNK, dtype=np.intp)
     for number, chunk in enumerate(_chunks(u)):
-        size = len(chunk)
-        values[:size] = chunk
-        octets = np.frombuffer(stream(seed, number, size * width), np.uint8).reshape(-1, width)
-        for place in range(width):
-            bins[:size] = octets[:, place]
-            # bincount adds in index order: no BLAS, so no machine-dependent summation order.
-            sums[place] += np.bincount(bins[:size], weights=values[:size], minlength=256)
+        sums += tally(chunk, np.frombuffer(stream(seed, number, len(chunk) * width), np.uint8), width)
     if not np.isfinite(sums).all():
         raise ValueError("a vector with a NaN or infinite value has no sketch")
     signs = _SIGNS_OF_BYTE.astype(np.float64)
