@@ -17,7 +17,7 @@ from node.defence import robust_step
 from node.matrix.learner import Learner
 from node.model import Evaluator, flatten, initial_parameters
 from node.partition import partition
-from node.seeds import derive_seed
+from node.seeds import derive_bytes, derive_seed
 from node.spec import TaskSpec
 from node.task import TASKS
 from node.topology.gossip import Gossip, Sent
@@ -34,6 +34,8 @@ DISGUISES = {"equal": 0.0, "noise 0.3": 0.3, "noise 1": 1.0}
 NODES, GRAPH = 99, "geometric:0.2"
 PHIS = (0.1, 0.5, 1.0, 2.0, 4.0)
 MIXED = ("mean", "foolsgold", "krum", "median", "sybilwall", "default")
+BEACONS = 32
+"""Draws of a round's permutations over which a reward is averaged: one alone is as much chance as share."""
 SERVED = 7
 """Victims of one Sybil identity at most."""
 SYBIL_SHARE = 0.1
@@ -55,8 +57,8 @@ def split_sweep(disguise: str, *, seed: int, counts: Sequence[int] = COUNTS) -> 
     """Nine honest trainers of `digits`, one epoch each, and a tenth of equal stake, split over identities.
 
     Weight: its share after clip and clusters, its update reversed. Movement: how far that moves the product's step from
-    the one without it. Reward: its share of the positive utilities of an *honest* update so split,
-    near-copies being rejected as the committee does. All by the product's own functions.
+    the one without it. Reward: its share of the positive utilities of an *honest* update so split, in the mean over
+    beacons, near-copies being rejected as the committee does. All by the product's own functions.
     """
     updates, evaluator, genesis, data = _trained(seed)
     honest, own = updates[:HONEST], updates[HONEST]
@@ -80,8 +82,12 @@ def split_sweep(disguise: str, *, seed: int, counts: Sequence[int] = COUNTS) -> 
         rows_paid = np.vstack([honest, parts])
         paid = ~later_duplicates(list(rows_paid), tau=float(TaskSpec.duplicate_tau))
         utilities = np.zeros(len(rows_paid))
-        game = Game(evaluator, genesis, rows_paid[paid], weights[paid], data.probe, thresholds=thresholds)
-        utilities[paid] = measure(game)
+        for beacon in range(BEACONS):
+            drawn = derive_bytes(seed, "beacon", beacon)
+            game = Game(
+                evaluator, genesis, rows_paid[paid], weights[paid], data.probe, seed=drawn, thresholds=thresholds
+            )
+            utilities[paid] += measure(game) / BEACONS
         gains = np.maximum(utilities, 0)
         results.append(
             SplitResult(
