@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from node.machine import F32, F64, Emitter
 from node.aggregate.network import (
     ARGUMENTS,
     D4,
@@ -26,6 +25,7 @@ from node.aggregate.network import (
 )  # fmt: skip
 from node.aggregate.rows import NOT_FINITE
 from node.aggregate.rule import EPS, Updates, Weights, checked
+from node.machine import F32, F64, Emitter
 
 
 def cosine_to_others(updates: Updates, weights: Weights) -> NDArray[np.float64]:

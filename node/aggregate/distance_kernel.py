@@ -19,8 +19,8 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from node.machine import F32, F64, Emitter, Value
 from node.data import FloatArray
+from node.machine import F32, F64, Emitter, Value
 
 CHUNK = 512
 """Columns whose squares are summed before they are widened to float64."""

@@ -14,8 +14,8 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from node.machine import F32, F64, INT, Emitter
 from node.data import FloatArray
+from node.machine import F32, F64, INT, Emitter
 
 PANEL = 512
 """Columns of a weighted sum at a time: their float64 totals stay in the nearest cache."""

@@ -16,8 +16,8 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from node.machine import F32, F64, INT, Emitter, Value
 from node.data import FloatArray
+from node.machine import F32, F64, INT, Emitter, Value
 
 PANEL = 64
 """Columns copied to the working memory at a time; a block has a multiple of them."""

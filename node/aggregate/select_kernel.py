@@ -12,7 +12,6 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from node.machine import F32, F64, INT, Emitter, Value
 from node.aggregate.network import (
     ARGUMENTS,
     D4,
@@ -32,6 +31,7 @@ from node.aggregate.network import (
     split,
 )  # fmt: skip
 from node.data import FloatArray
+from node.machine import F32, F64, INT, Emitter, Value
 
 
 def rank_sum(x: FloatArray, ranks: NDArray[np.float64], out: FloatArray) -> bool:

@@ -17,8 +17,8 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from node.aggregate.linear_kernel import buffers
-from node.machine import F32, INT, Emitter
 from node.data import FloatArray
+from node.machine import F32, INT, Emitter
 
 GROUP, WIDTH, HEIGHT = 4, 16, 4
 """Rows whose partial sums are tabled; columns of a table; sums that are kept in registers."""

@@ -15,7 +15,7 @@ BYTE = ir.IntType(8)
 
 
 def tally(values: NDArray[np.float32], octets: NDArray[np.uint8], width: int) -> NDArray[np.float64]:
-    """(width, 256) float64: B[q, v] = the sum of values[j], j ascending from 0.0, whose byte octets[j * width + q] is v.
+    """(width, 256) float64: B[q, v] = the sum of values[j], j ascending, whose byte octets[j * width + q] is v.
 
     `values` (n,) float32; `octets` (n * width,) uint8, which may be longer. One pass over both.
     """

@@ -81,8 +81,8 @@ Written by `python scripts/bench/sybil.py --docs`.
 
 Nine honest trainers of `digits` (one epoch) and one of equal stake, split over identities; their updates are equal, or
 differ by independent noise relative to the update's length. Weight and movement are those of the reversed update,
-reward that of an honest one (the product's Shapley values, in the mean over 32 beacons, near-copies rejected). Each over
-the value of the whole stake.
+reward that of an honest one (the product's Shapley values, in the mean over 32 beacons, near-copies rejected). Each
+over the value of the whole stake.
 
 | updates | identities | weight | movement of the step | reward |
 |---|---|---|---|---|
