@@ -127,6 +127,9 @@ class HttpPeers(Peers):
         try:
             self._pull(node, endpoint)
         except Exception:
+            # The end of a worker's thread: nobody asks for its result, so what is not shown here would be lost. The
+            # peer is pulled again next time.
+            self._metrics.count("pull_failures")
             log.exception("pull: peer=%d", node)
         finally:
             self._flying.discard(endpoint)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +106,8 @@ def _is_ready(running: Anvil, log: Path) -> bool:
                 running.process.kill()
                 said = log.read_text()[-2000:]
                 raise AssertionError(f"anvil did not answer in {START_S} s: {said}") from None
-            time.sleep(0.02)
+            with suppress(subprocess.TimeoutExpired):
+                running.process.wait(0.02)  # asked again at once where it has ended
         else:
             return True
     return False

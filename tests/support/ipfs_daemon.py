@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +96,7 @@ def _wait_ready(process: subprocess.Popen[bytes], log: Path, *, deadline_s: floa
         api = re.search(r"HTTP API listening on (/ip4/127\.0\.0\.1/tcp/\d+)", said)
         if api is not None and "Daemon is ready" in said:
             return api[1]
-        time.sleep(0.05)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)  # looked at again at once where it has ended
     state = "was not ready in time" if process.poll() is None else f"ended with {process.returncode}"
     raise AssertionError(f"the IPFS daemon {state}; its log:\n{log.read_text(errors='replace')}")

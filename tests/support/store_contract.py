@@ -15,10 +15,6 @@ SIZES = (0, 1, 1000, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 7)
 class StoreContract:
     """Inherit, define the fixture ``store``, and every test below runs against it."""
 
-    @pytest.fixture
-    def store(self) -> Store:
-        raise NotImplementedError("the subclass provides the store under test")
-
     @pytest.mark.parametrize("size", SIZES)
     def test_put_names_content_as_ipfs_does_and_get_returns_it(self, store: Store, size: int) -> None:
         data = bytes(i % 251 for i in range(1000)) * (size // 1000 + 1)

@@ -45,10 +45,6 @@ class ChainContract:
     """What any `Chain` does. Subclasses give `empty`: a world with contracts and accounts, and no node."""
 
     @pytest.fixture
-    def empty(self) -> w.World:
-        raise NotImplementedError
-
-    @pytest.fixture
     def world(self, empty: w.World) -> w.World:
         return empty.populate()
 

@@ -35,10 +35,6 @@ class SettlementContract:
     """What settles on any chain. Subclasses give `empty`: a world with contracts (with fees) and accounts."""
 
     @pytest.fixture
-    def empty(self) -> w.World:
-        raise NotImplementedError
-
-    @pytest.fixture
     def words(self, empty: w.World) -> w.World:
         return empty.populate()
 

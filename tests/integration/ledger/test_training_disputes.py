@@ -46,10 +46,6 @@ def steps_of(segment: int) -> PositionTree:
 class DisputeContract:
     """What holds on any chain. Subclasses give `world`: populated, with the contract, in round 1's REVEAL."""
 
-    @pytest.fixture
-    def world(self) -> w.World:
-        raise NotImplementedError
-
     def training(self, world: w.World) -> Training:
         return Training(world.task, 1, TRAINER, SEGMENTS, STEPS, CHECKPOINTS.root)
 
